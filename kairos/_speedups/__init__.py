@@ -1,0 +1,29 @@
+"""The native core. This is the only place that chooses between a compiled kernel and its Python twin."""
+
+from typing import TYPE_CHECKING
+
+from kairos._purepython import PURE_PYTHON
+
+if TYPE_CHECKING:
+    from kairos._speedups._cells_py import Cells
+    from kairos._speedups._head_py import FieldSet
+    from kairos._speedups._path_py import normal_path
+
+    COMPILED: bool
+else:
+    try:
+        if PURE_PYTHON:
+            raise ImportError("switched off")
+        from kairos._speedups.cells import Cells
+        from kairos._speedups.head import FieldSet
+        from kairos._speedups.path import normal_path
+
+        COMPILED = True
+    except ImportError:
+        from kairos._speedups._cells_py import Cells
+        from kairos._speedups._head_py import FieldSet
+        from kairos._speedups._path_py import normal_path
+
+        COMPILED = False
+
+__all__ = ["COMPILED", "Cells", "FieldSet", "normal_path"]

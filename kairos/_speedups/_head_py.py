@@ -1,0 +1,38 @@
+"""Read and copy the header block of an HTTP/1.1 head: the twin of `head.pyx`."""
+
+import re
+
+LONGEST = 32  # names in a set may have fewer bytes than this
+
+
+class FieldSet:
+    """A fixed set of field names, to look their values up in a head and to leave their lines out of a copy.
+
+    A head is the bytes of a message from its first line to the empty line, already validated by the parser.
+    """
+
+    __slots__ = ("_dropped", "_indexes", "_lines", "names")
+
+    def __init__(self, names: tuple[bytes, ...], drops_underscores: bool = False) -> None:
+        for name in names:
+            if not 0 < len(name) < LONGEST or name != name.lower():
+                raise ValueError(f"not a lower-case field name of 1 to {LONGEST - 1} bytes: {name!r}")
+        self.names = names
+        self._indexes = {name: i for i, name in enumerate(names)}
+        any_name = b"|".join(map(re.escape, names)) or rb"[^\s\S]"
+        underscored = rb"|[^:\n]*_[^:\n]*" if drops_underscores else b""
+        self._lines = re.compile(rb"(?im)^(%b):[ \t]*(.*?)[ \t\r]*$" % any_name)
+        self._dropped = re.compile(rb"(?im)^(?:%b%b):.*\n|^[^:\n]*\n" % (any_name, underscored))
+
+    def values(self, head: bytes) -> tuple[bytes | None, ...]:
+        """Return the value of each name in the order of `names`; None where absent, repeated ones joined by ", "."""
+        found: list[bytes | None] = [None] * len(self.names)
+        for match in self._lines.finditer(head, head.find(b"\n") + 1):
+            i = self._indexes[match[1].lower()]
+            earlier = found[i]
+            found[i] = match[2] if earlier is None else earlier + b", " + match[2]
+        return tuple(found)
+
+    def copy_without(self, head: bytes, before: bytes, after: bytes) -> bytes:
+        """Return `before`, the field lines of `head` whose names are not in the set, and `after`, joined."""
+        return before + self._dropped.sub(b"", head[head.find(b"\n") + 1 :]) + after

@@ -1,0 +1,88 @@
+"""What can go wrong, on which side, with which answer, and whether another attempt is safe."""
+
+from enum import Enum
+
+
+class Side(Enum):
+    """Who caused a failure."""
+
+    DOWNSTREAM = "downstream"
+    UPSTREAM = "upstream"
+    INTERNAL = "internal"
+
+
+class Retry(Enum):
+    """When a failed attempt may be made again (RFC 9110 section 9.2.2)."""
+
+    NEVER = "never"
+    IDEMPOTENT = "idempotent"  # the backend may have acted on the request
+    ALWAYS = "always"  # no byte of the request was sent
+
+
+class KairosError(Exception):
+    """The base of every failure that the gateway knows how to answer.
+
+    `kind` is the `type` of the error answer, `reason` its machine-readable code; the message may be shown to clients,
+    so it names no backend.
+    """
+
+    kind = "internal"
+    side = Side.INTERNAL
+    status = 500
+    retry = Retry.NEVER
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.kind
+
+
+class BadRequest(KairosError):
+    """The client sent what no intermediary may forward; the connection is closed after the answer."""
+
+    kind = "bad_request"
+    side = Side.DOWNSTREAM
+    status = 400
+
+    def __init__(self, message: str, *, reason: str = "", status: int = 400) -> None:
+        super().__init__(message, reason=reason)
+        self.status = status
+
+
+class RouteNotFound(KairosError):
+    """No route matches the request."""
+
+    kind = "route_not_found"
+    side = Side.DOWNSTREAM
+    status = 404
+
+
+class MethodNotAllowed(KairosError):
+    """A route matches the path, but not with this method."""
+
+    kind = "method_not_allowed"
+    side = Side.DOWNSTREAM
+    status = 405
+
+    def __init__(self, message: str, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class UpstreamError(KairosError):
+    """A backend could not be reached, or its answer could not be used."""
+
+    kind = "upstream"
+    side = Side.UPSTREAM
+    status = 502
+
+    def __init__(self, message: str, *, reason: str = "", retry: Retry = Retry.NEVER) -> None:
+        super().__init__(message, reason=reason)
+        self.retry = retry
+
+
+class UpstreamTimeout(UpstreamError):
+    """A backend did not answer in time."""
+
+    kind = "timeout"
+    status = 504
