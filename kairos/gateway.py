@@ -1,0 +1,137 @@
+"""The composition root of a worker: a config document becomes running objects."""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Generator, Sequence
+from typing import TypeVar
+from weakref import WeakSet
+
+from kairos.errors import KairosError
+from kairos.proxy.access_log import AccessLog
+from kairos.proxy.listener import Listener
+from kairos.proxy.plane import DataPlane
+from kairos.proxy.snapshot import Snapshot, SnapshotBuilder
+from kairos.shm import layout
+from kairos.shm.zone import Zone
+
+SLICE_SECONDS = 0.002  # the longest that building a snapshot keeps requests waiting
+DRAIN_STEP_SECONDS = 0.05
+
+T = TypeVar("T")
+_log = logging.getLogger("kairos.gateway")
+
+
+class ConfigNotApplicable(KairosError):
+    """A valid config cannot be put into effect on this machine."""
+
+    kind = "config"
+
+
+class Gateway:
+    """One worker's gateway: prepare a snapshot, commit it, accept, drain.
+
+    `slot` is the worker's row in the zone; nobody else writes to it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, zone: Zone, slot: int) -> None:
+        self._loop = loop
+        self._row = zone.row(slot)
+        self._plane = DataPlane(loop, self._row, zone.cells.load(layout.STARTED_CLOCK) / 1e9)
+        self._builder = SnapshotBuilder(self._plane, zone)
+        self._listeners: list[Listener] = []
+        self._snapshot: Snapshot | None = None
+        self._live: WeakSet[Snapshot] = WeakSet()
+        self._beat(0.0)
+        self._plane.ticker.on_tick(self._beat)
+        self._plane.ticker.start()
+
+    async def prepare(self, document: bytes, generation: int) -> Snapshot:
+        """Build a whole new snapshot beside the running one. Raises KairosError."""
+        snapshot = await _sliced(self._builder.steps(document, generation, self._snapshot))
+        path = snapshot.settings.access_log
+        if path is not None:
+            try:
+                AccessLog(path).close()
+            except OSError as error:
+                raise ConfigNotApplicable(f"/logging/access_log: cannot open {path}: {error.strerror}") from None
+        self._live.add(snapshot)
+        return snapshot
+
+    def commit(self, snapshot: Snapshot) -> None:
+        """Serve by this snapshot from the next request on; exchanges that run keep theirs."""
+        self._switch_access_log(snapshot.settings.access_log)
+        self._snapshot = self._plane.snapshot = snapshot
+        self._row.store(layout.LIVE_GENERATION, snapshot.generation)
+
+    def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept clients."""
+        self._plane.is_ready = True
+        for sock in sockets:
+            listener = Listener(self._plane, sock)
+            listener.start()
+            self._listeners.append(listener)
+
+    def unready(self) -> None:
+        """Let /ready say 503, and serve on."""
+        self._plane.is_ready = False
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new, finish what runs, and break off what is not finished after `seconds`."""
+        plane = self._plane
+        plane.is_ready = False
+        plane.is_draining = True
+        for listener in self._listeners:
+            listener.close()
+        deadline = self._loop.time() + seconds
+        while self._is_serving() and self._loop.time() < deadline:
+            for downstream in list(plane.downstreams):
+                downstream.drain(plane.ticker.now)
+            await asyncio.sleep(DRAIN_STEP_SECONDS)
+        if plane.downstreams:
+            _log.warning("%d connections are broken off at the end of the drain", len(plane.downstreams))
+        for downstream in list(plane.downstreams):
+            downstream.abort_with_exchange("drain_deadline")
+        self._builder.close()
+        plane.ticker.stop()
+        self._switch_access_log(None)
+
+    def _is_serving(self) -> bool:
+        return bool(self._plane.downstreams) or any(listener.is_starting for listener in self._listeners)
+
+    def reopen_logs(self) -> None:
+        """Open the access log anew by its name."""
+        if self._plane.access_log is not None:
+            self._plane.access_log.reopen()
+
+    def _beat(self, _now: float) -> None:
+        """Show that the loop turns."""
+        self._row.store(layout.HEARTBEAT, time.clock_gettime_ns(time.CLOCK_MONOTONIC))
+        self._row.store(layout.LIVE_GENERATIONS, len(self._live))
+        if self._plane.access_log is not None:
+            self._plane.access_log.flush()
+
+    def _switch_access_log(self, path: str | None) -> None:
+        plane = self._plane
+        if plane.access_log is not None:
+            if plane.access_log.path == path:
+                return
+            plane.access_log.close()
+            plane.access_log = None
+        if path is not None:
+            plane.access_log = AccessLog(path)
+
+
+async def _sliced(steps: Generator[None, None, T]) -> T:
+    """Run the steps to their end, giving way to requests after every slice of time."""
+    end_of_slice = time.perf_counter() + SLICE_SECONDS
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if time.perf_counter() >= end_of_slice:
+            await asyncio.sleep(0)
+            end_of_slice = time.perf_counter() + SLICE_SECONDS

@@ -1,0 +1,160 @@
+"""The heads of messages: what is read from them, and what is refused.
+
+httptools (llhttp) refuses what no one may accept; the rest of RFC 9112's rules for intermediaries is decided here.
+"""
+
+import re
+from functools import lru_cache
+
+import httptools
+
+from kairos.errors import BadRequest, UpstreamError
+from kairos.protocols.http1.fields import REQUEST_FACTS, RESPONSE_FACTS, tokens
+
+UNTIL_CLOSE = -1
+CHUNKED = -2
+
+# RFC 3986 section 3.2.2: a registered name, an IPv4 address or an IP literal, and a port. An empty Host is allowed in
+# form, but names no one.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+
+
+class Ignored:
+    """Callbacks for a parser of which only the verdict counts."""
+
+
+IGNORED = Ignored()
+
+
+class RequestHead:
+    """What the gateway has to know of a request before its body."""
+
+    __slots__ = ("body_length", "connection", "host", "is_http11", "keep_alive", "method", "raw", "target")
+
+    def __init__(self, raw: bytes) -> None:
+        """Read a head that the parser has validated.
+
+        `body_length` is a number of bytes, or CHUNKED. Raises BadRequest.
+        """
+        self.raw = raw
+        self.method, self.target, rest = raw.split(b" ", 2)
+        self.is_http11 = _is_http11(rest)
+        host, length, coding, self.connection = REQUEST_FACTS.values(raw)
+        self.keep_alive = _keeps_alive(self.connection, self.is_http11)
+        if self.target[:1] != b"/":
+            host = self._read_other_form(host)
+        self.host = self._checked_host(host)
+        if length is not None:
+            self.body_length = int(length)
+        elif coding is None:
+            self.body_length = 0
+        else:
+            self.body_length = self._coded_length(coding)
+
+    def _read_other_form(self, host: bytes | None) -> bytes | None:
+        """Turn absolute-form into origin-form (RFC 9112 section 3.2.2: its authority replaces Host)."""
+        scheme, mark, rest = self.target.partition(b"://")
+        if not mark or scheme.lower() not in (b"http", b"https"):
+            raise BadRequest("The request target must start with '/' or be an http URL", reason="bad_target")
+        authority = re.split(rb"[/?]", rest, maxsplit=1)[0]
+        path = rest[len(authority) :]
+        self.target = path if path.startswith(b"/") else b"/" + path
+        return authority if host is not None or not self.is_http11 else None
+
+    def _checked_host(self, host: bytes | None) -> bytes:
+        """Refuse a missing, repeated or malformed Host (RFC 9112 section 3.2)."""
+        if host is None:
+            if self.is_http11:
+                raise BadRequest("An HTTP/1.1 request needs a Host header", reason="host_missing")
+            return b""
+        if not is_host(host):
+            raise BadRequest("The Host header is not one host name or address", reason="host_invalid")
+        return host
+
+    def _coded_length(self, coding: bytes) -> int:
+        """Accept chunked and nothing else (RFC 9112 section 6.1)."""
+        if not self.is_http11:
+            raise BadRequest("HTTP/1.0 has no Transfer-Encoding", reason="transfer_encoding_http10")
+        if coding.lower() != b"chunked":
+            error = "Only the chunked transfer coding is known"
+            raise BadRequest(error, reason="transfer_encoding_unknown", status=501)
+        return CHUNKED
+
+
+class ResponseHead:
+    """What the gateway has to know of a response before its body."""
+
+    __slots__ = ("body_length", "connection", "has_date", "keep_alive", "raw", "status")
+
+    def __init__(self, raw: bytes, to_head: bool) -> None:
+        """Read a head that the parser has validated; `to_head` tells that it answers a HEAD request.
+
+        `body_length` is a number of bytes, CHUNKED or UNTIL_CLOSE (RFC 9112 section 6.3). Raises UpstreamError.
+        """
+        self.raw = raw
+        self.status = int(raw[9:12])
+        length, coding, self.connection, date = RESPONSE_FACTS.values(raw)
+        self.has_date = date is not None
+        self.keep_alive = _keeps_alive(self.connection, raw[7:8] == b"1")
+        if to_head or self.status < 200 or self.status in (204, 304):
+            self.body_length = 0
+        elif coding is not None:
+            if coding.lower() != b"chunked":
+                raise UpstreamError("the answer has an unknown transfer coding", reason="upstream_transfer_encoding")
+            self.body_length = CHUNKED
+        elif length is not None:
+            self.body_length = int(length)
+        else:
+            self.body_length = UNTIL_CLOSE
+            self.keep_alive = False
+
+
+def validate_request(raw: bytes) -> None:
+    """Raise BadRequest unless `raw` is the head of one well-formed request."""
+    parser = httptools.HttpRequestParser(IGNORED)
+    try:
+        parser.feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        pass  # the head is complete; whether to change protocols is decided elsewhere
+    except httptools.HttpParserInvalidMethodError:
+        raise BadRequest("The request method is not known", reason="method_unknown", status=501) from None
+    except httptools.HttpParserError as error:
+        raise BadRequest(f"The request is malformed: {error}", reason="malformed_request") from None
+
+
+def validate_response(raw: bytes) -> None:
+    """Raise UpstreamError unless `raw` is the head of one well-formed response."""
+    parser = httptools.HttpResponseParser(IGNORED)
+    try:
+        parser.feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        pass  # a 101; the caller knows that none was asked for
+    except httptools.HttpParserError:
+        raise UpstreamError("the answer is malformed", reason="malformed_response") from None
+    if raw[:7] != b"HTTP/1.":
+        raise UpstreamError("the answer is of an unknown version", reason="malformed_response")
+
+
+@lru_cache(maxsize=1024)
+def is_host(value: bytes) -> bool:
+    """Say whether `value` is one valid Host (RFC 9110 section 7.2)."""
+    return _HOST.fullmatch(value) is not None
+
+
+def _is_http11(rest_of_head: bytes) -> bool:
+    version = rest_of_head[:10]
+    if version == b"HTTP/1.1\r\n":
+        return True
+    if version == b"HTTP/1.0\r\n":
+        return False
+    if version[:5] == b"HTTP/":
+        raise BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here", reason="version_unsupported", status=505)
+    raise BadRequest("The request line is malformed", reason="malformed_request")
+
+
+def _keeps_alive(connection: bytes | None, is_http11: bool) -> bool:
+    """Say whether the connection outlives this message (RFC 9112 section 9.3)."""
+    if connection is None:
+        return is_http11
+    options = tokens(connection)
+    return b"close" not in options and (is_http11 or b"keep-alive" in options)

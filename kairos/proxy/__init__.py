@@ -1,0 +1,1 @@
+"""The HTTP data plane: sockets, connections and the exchanges between them."""

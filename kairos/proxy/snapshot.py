@@ -1,0 +1,108 @@
+"""What one config generation built, swapped whole: the router and where its routes lead."""
+
+from collections.abc import Generator, Sequence
+from functools import partial
+
+from kairos.balancing.round_robin import RoundRobin
+from kairos.config.document import Route, Settings
+from kairos.filters import Filter
+from kairos.proxy.builtin import ENDPOINTS, METHODS
+from kairos.proxy.plane import DataPlane
+from kairos.proxy.pool import Pool, Pools
+from kairos.routing.router import Entry, Router
+from kairos.security.closed import AuthenticationClosed, ProtocolClosed
+from kairos.shm.zone import Zone
+
+
+class ProxyRoute:
+    """Where a matched request goes: past the filters, then to one of the backends."""
+
+    __slots__ = ("balancer", "column", "filters", "pattern")
+
+    def __init__(self, pattern: str, filters: Sequence[Filter], balancer: RoundRobin[Pool], column: int) -> None:
+        self.pattern = pattern
+        self.filters = tuple(filters)
+        self.balancer = balancer
+        self.column = column
+
+
+class Snapshot:
+    """An immutable generation; `entries` holds what was built from each line of its document."""
+
+    __slots__ = ("__weakref__", "entries", "generation", "router", "settings")
+
+    def __init__(self, generation: int, settings: Settings, router: Router, entries: dict[bytes, Entry]) -> None:
+        self.generation = generation
+        self.settings = settings
+        self.router = router
+        self.entries = entries
+
+
+class SnapshotBuilder:
+    """Build snapshots from documents, reusing what the previous one has of the same lines."""
+
+    def __init__(self, plane: DataPlane, zone: Zone) -> None:
+        self._plane = plane
+        self._zone = zone
+        self._pools = Pools(plane)
+
+    def steps(self, document: bytes, generation: int, previous: Snapshot | None) -> Generator[None, None, Snapshot]:
+        """Build in short steps, and return the snapshot with the last. Raises KairosError if it cannot be built."""
+        first, *lines = document.splitlines()
+        settings = Settings.decode(first)
+        old = previous.entries if previous is not None else {}
+        entries = self._builtins(settings, old)
+        for line in lines:
+            entries[line] = old.get(line) or self._entry(Route.decode(line))
+            yield
+        removed = [entry for line, entry in old.items() if line not in entries]
+        added = [entry for line, entry in entries.items() if line not in old]
+        router = previous.router if previous is not None else Router.empty()
+        router = yield from router.changed(removed, added)
+        return Snapshot(generation, settings, router, entries)
+
+    def close(self) -> None:
+        """Close every idle connection to a backend."""
+        self._pools.close()
+
+    def _builtins(self, settings: Settings, old: dict[bytes, Entry]) -> dict[bytes, Entry]:
+        """Return the built-in endpoints, under keys that no line of a document can have."""
+        entries: dict[bytes, Entry] = {}
+        if settings.builtin_prefix is None:
+            return entries
+        for endpoint in ENDPOINTS:
+            path = settings.builtin_prefix + endpoint.path
+            key = b"builtin " + path.encode()
+            route = ProxyRoute(path, [endpoint(self._plane)], RoundRobin((), int), self._zone.column(path))
+            entries[key] = old.get(key) or Entry(path, path, METHODS, route, builtin=True)
+        return entries
+
+    def _entry(self, route: Route) -> Entry:
+        destination = ProxyRoute(
+            route.external_path,
+            self._filters(route),
+            RoundRobin([self._pools.of(backend) for backend in route.backends], self._position(route)),
+            self._zone.column(route.external_path),
+        )
+        return Entry(
+            route.external_path,
+            route.internal_path,
+            route.methods,
+            destination,
+            hosts=route.hosts,
+            trailing_slash=route.trailing_slash,
+            empty_segments=route.empty_segments,
+        )
+
+    def _filters(self, route: Route) -> list[Filter]:
+        filters: list[Filter] = []
+        if route.auth_required:
+            filters.append(AuthenticationClosed())
+        if route.protocol != "http":
+            filters.append(ProtocolClosed(route.protocol))
+        return filters
+
+    def _position(self, route: Route) -> partial[int]:
+        """Return the shared counter of a route's turns: the same for all workers, and after a reload."""
+        key = f"round_robin {route.hosts} {route.external_path} {route.methods}"
+        return partial(self._zone.cells.fetch_add, self._zone.word(key.encode()), 1)
