@@ -1,0 +1,203 @@
+"""The rules that no single value can break: errors, warnings and recommendations about a whole config."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from kairos.config.findings import Draft, JsonPath, quote
+from kairos.config.hosts import Target, backend_target
+from kairos.config.model.router import FTP_METHODS, SCHEMES, Backend, Router
+from kairos.config.validate import Validated, in_router
+
+PARAMETER = re.compile(r"\{[^{}]*\}")
+LOCALHOST = ("localhost", "127.0.0.1", "::1")
+MANY_METHODS, MANY_PARAMETERS, MANY_DYNAMIC_ROUTES = 4, 3, 50
+DNS_PORT, FTP_PORTS = 53, (21, 22)
+
+
+def catalogue(validated: Validated) -> Iterator[Draft]:
+    """Apply every rule to what could be validated."""
+    yield from whole_config(validated)
+    yield from duplicates(validated)
+    for path, router in validated.routers():
+        yield from route(router, path)
+    yield from transport_security(validated)
+
+
+def whole_config(validated: Validated) -> Iterator[Draft]:
+    """Look at the routers as a set."""
+    config, routers = validated.config, list(validated.routers())
+    if config is None:
+        return
+    if not routers and "routers" not in validated.broken:
+        message = "No routers configured - gateway will not handle any requests"
+        yield Draft("error", ("routers",), message, "add a router")
+    protected = [path for path, router in routers if router.auth_required]
+    if protected and config.jwt is None and "jwt" not in validated.broken:
+        message = "JWT configuration is required when routes have auth_required=true"
+        fix = 'add "jwt": {"secret": "..."}; make the secret with: openssl rand -hex 32'
+        yield Draft("error", (*protected[0], "auth_required"), message, fix)
+    dynamic = sum(is_dynamic(router) for _, router in routers)
+    if dynamic > MANY_DYNAMIC_ROUTES:
+        message = f"High number of dynamic routes ({dynamic}) may impact performance - consider route optimization"
+        yield Draft("warning", ("routers",), message)
+    if routers and dynamic == len(routers):
+        message = "Consider adding static routes for frequently accessed endpoints to improve performance"
+        yield Draft("recommendation", ("routers",), message)
+
+
+def is_dynamic(router: Router) -> bool:
+    """Say whether a route has parameters."""
+    return "{" in router.external_path
+
+
+def duplicates(validated: Validated) -> Iterator[Draft]:
+    """Find routes of which path, host and method coincide."""
+    first: dict[tuple[str, str, str], JsonPath] = {}
+    for path, router in validated.routers():
+        hosts = router.hosts or [""]
+        keys = {(router.external_path, host, method) for host in hosts for method in router.methods}
+        if known := next((first[key] for key in sorted(keys) if key in first), None):
+            message = f"Duplicate route path detected: {router.external_path}"
+            fix = f"router {known[1]} has the same path, host and method; remove one, or change its methods or hosts"
+            yield Draft("error", (*path, "external_path"), message, fix)
+        for key in keys:
+            first.setdefault(key, path)
+
+
+def route(router: Router, path: JsonPath) -> Iterator[Draft]:
+    """Look at one route."""
+    yield from route_paths(router, path)
+    yield from methods(router, path)
+    if router.backends is None:
+        problems = list(short_form(router, path))
+        yield from problems
+        if problems:
+            return
+    elif router.host is not None or router.port is not None:
+        key = "host" if router.host is not None else "port"
+        message = '"host" and "port" are ignored, because "backends" is given'
+        yield Draft("warning", (*path, key), message, "remove them")
+    for index, backend in enumerate(router.upstream()):
+        place = (*path, "backends", index) if router.backends is not None else path
+        yield from backend_protocol(router, backend, place)
+
+
+def route_paths(router: Router, path: JsonPath) -> Iterator[Draft]:
+    """Look at the paths of a route."""
+    for key in ("external_path", "internal_path"):
+        if climbs(getattr(router, key)):
+            message = f"Path traversal detected in route: {router.external_path} -> {router.internal_path}"
+            yield Draft("error", (*path, key), message, 'write the path without ".."')
+    parameters = len(PARAMETER.findall(router.external_path))
+    if parameters > MANY_PARAMETERS:
+        message = f"Route {router.external_path} has many parameters ({parameters}) - may impact matching performance"
+        yield Draft("warning", (*path, "external_path"), message)
+
+
+def climbs(path: str) -> bool:
+    """Say whether a path has a segment `..`, also in disguise. The dots of `{rest...}` belong to the parameter."""
+    plain = unquote(PARAMETER.sub("x", path).partition("?")[0])
+    return ".." in re.split(r"[/\\]", plain)
+
+
+def methods(router: Router, path: JsonPath) -> Iterator[Draft]:
+    """Look at the methods of a route."""
+    place = (*path, "methods")
+    for index, method in enumerate(router.methods):
+        if method in FTP_METHODS and router.protocol != "ftp":
+            message = in_router(path, f"Invalid HTTP method: {method}")
+            yield Draft("error", (*place, index), message, f'{method} is for routes with "protocol": "ftp"')
+    count = len(set(router.methods))
+    if count > MANY_METHODS:
+        message = f"Route {router.external_path} allows many HTTP methods ({count}) - consider restricting for security"
+        yield Draft("warning", place, message)
+    if router.protocol == "websocket" and "GET" not in router.methods:
+        message = f"WebSocket route {router.external_path} should allow GET method for upgrade"
+        yield Draft("warning", place, message, 'add "GET"')
+    if router.protocol == "dns" and "POST" not in router.methods:
+        message = f"DNS route {router.external_path} should allow POST method for query forwarding"
+        yield Draft("warning", place, message, 'add "POST"')
+
+
+def short_form(router: Router, path: JsonPath) -> Iterator[Draft]:
+    """Look at `host` and `port`, which matter only without `backends`."""
+    if router.host is None or router.port is None:
+        message = in_router(path, "Either backends or host/port must be specified")
+        yield Draft("error", path, message, 'add "backends": [{"host": "http://127.0.0.1", "port": 8080}]')
+    if router.host is not None:
+        allowed = ("http", "https") if router.protocol == "http" else SCHEMES[router.protocol]
+        target = target_of(router.host)
+        if target is None or target.scheme not in allowed:
+            message = in_router(path, "Host must start with http:// or https://")
+            yield Draft("error", (*path, "host"), message, 'write "http://name", without port and path')
+    if router.port == 0:
+        message = in_router(path, "Port must be between 1 and 65535")
+        yield Draft("error", (*path, "port"), message, "use a number from 1 to 65535")
+
+
+def target_of(host: str) -> Target | None:
+    """Return scheme and name of a host, or None for what is no host."""
+    try:
+        return backend_target(host)
+    except ValueError:
+        return None
+
+
+def backend_protocol(router: Router, backend: Backend, place: JsonPath) -> Iterator[Draft]:
+    """Look at how a backend's scheme and port go with the protocol of its route."""
+    scheme = backend_target(backend.host).scheme
+    host, name = (*place, "host"), router.external_path
+    if scheme not in SCHEMES[router.protocol]:
+        schemes = " or ".join(f"{scheme}://" if scheme else "a bare name" for scheme in SCHEMES[router.protocol])
+        yield Draft("error", host, wrong_scheme(router, backend, scheme, place), f"use {schemes}")
+    elif router.protocol == "ftp":
+        if scheme not in ("ftp", "ftps") and "ftp" not in backend.host:
+            message = f"FTP route {name} backend may require ftp:// or ftps:// protocol: {backend.host}"
+            yield Draft("warning", host, message)
+        if backend.port not in FTP_PORTS:
+            message = f"FTP route {name} uses non-standard port {backend.port} (standard is 21)"
+            yield Draft("recommendation", (*place, "port"), message)
+    elif router.protocol == "dns" and backend.port != DNS_PORT:
+        message = f"DNS route {name} uses non-standard port {backend.port} (standard is 53)"
+        yield Draft("warning", (*place, "port"), message)
+
+
+def wrong_scheme(router: Router, backend: Backend, scheme: str, place: JsonPath) -> str:
+    """Say that a backend cannot speak the protocol of its route."""
+    match router.protocol:
+        case "websocket":
+            schemes = "ws://, wss://, http://, or https://"
+            return f"WebSocket route {router.external_path} requires backend URL with {schemes} protocol"
+        case "dns" if scheme in ("http", "https"):
+            return f"DNS route {router.external_path} backend should not use HTTP/HTTPS protocol: {backend.host}"
+        case "http":
+            return in_router(place, f"Backend host must start with http://, https://, ws://, or wss://: {backend.host}")
+    return in_router(place, f"Backend host {quote(backend.host)} does not fit the protocol {router.protocol}")
+
+
+def transport_security(validated: Validated) -> Iterator[Draft]:
+    """Look for traffic to backends that anybody on the way can read; each host is named once."""
+    schemes: Counter[str] = Counter()
+    seen: set[str] = set()
+    for path, router in validated.routers():
+        for index, backend in enumerate(router.upstream()):
+            target = target_of(backend.host)
+            if target is None:
+                continue
+            schemes[target.scheme] += 1
+            if target.scheme != "http" or backend.host in seen:
+                continue
+            seen.add(backend.host)
+            place = (*path, "backends", index, "host") if router.backends is not None else (*path, "host")
+            yield Draft("warning", place, insecure(backend, target))
+    if schemes["http"] and not schemes["https"]:
+        yield Draft("warning", ("routers",), "All routes use HTTP - consider HTTPS for production security")
+
+
+def insecure(backend: Backend, target: Target) -> str:
+    """Say that a backend is reached without TLS."""
+    if target.host in LOCALHOST:
+        return f"HTTP backend to localhost detected: {backend.host} - consider HTTPS for production"
+    return f"Insecure HTTP backend detected: {backend.host} - consider HTTPS"

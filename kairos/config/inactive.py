@@ -1,0 +1,83 @@
+"""Settings that are accepted, but whose feature is not in this version. Who builds a feature deletes its line."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kairos.config.findings import Draft, JsonPath
+
+
+@dataclass(frozen=True, slots=True)
+class Inactive:
+    """A setting without its feature. `*` in the pattern stands for every item of an array."""
+
+    pattern: str
+    protects: bool = False
+    """Whether a gateway without it would let through what the operator wants to keep out: then it must not start."""
+    harmless: tuple[Any, ...] = ()
+    """Values that ask for nothing, or for what the gateway does anyway."""
+    effect: str = ""
+
+
+INACTIVE = (
+    Inactive("/rate_limit", protects=True),
+    Inactive("/routers/*/rate_limit", protects=True),
+    Inactive("/access_list", protects=True),
+    Inactive("/routers/*/access_list", protects=True),
+    Inactive("/server/tls/client_ca", protects=True),
+    Inactive("/server/tls/client_auth", protects=True, harmless=("none",)),
+    Inactive("/routers/*/auth_required", harmless=(False,), effect="every request to this route is answered with 401"),
+    Inactive("/server/tls", effect="the listener speaks plain HTTP"),
+    Inactive("/jwt"),
+    Inactive("/ai"),
+    Inactive("/cors"),
+    Inactive("/metrics"),
+    Inactive("/limits"),
+    Inactive("/routers/*/protocol", harmless=("http",)),
+    Inactive("/routers/*/load_balancing_strategy", harmless=("round_robin",), effect="backends are taken in turn"),
+    Inactive("/routers/*/backends/*/weight", harmless=(1,), effect="every backend gets the same share"),
+    Inactive("/routers/*/backends/*/health_check_path"),
+    Inactive("/routers/*/retry"),
+    Inactive("/routers/*/circuit_breaker"),
+    Inactive("/routers/*/request_transformation"),
+    Inactive("/routers/*/response_transformation"),
+    Inactive("/routers/*/ai_policy"),
+)
+
+
+def inactive_settings(tree: Any, *, allow: bool) -> Iterator[Draft]:
+    """Report what a config in the strict shape asks for in vain; `allow` makes warnings of the errors."""
+    for setting in INACTIVE:
+        for path, value in values(tree, tuple(setting.pattern.split("/")[1:])):
+            if asks_for_something(value, setting.harmless):
+                yield report(setting, path, allow=allow)
+
+
+def asks_for_something(value: Any, harmless: tuple[Any, ...]) -> bool:
+    """Say whether a value switches its feature on."""
+    if value is None or (isinstance(value, dict) and value.get("enabled") is False):
+        return False
+    return value not in harmless
+
+
+def report(setting: Inactive, path: JsonPath, *, allow: bool) -> Draft:
+    """Say that a setting has no effect."""
+    message = f'"{path[-1]}" is not active in this version' + (f": {setting.effect}" if setting.effect else "")
+    if not setting.protects:
+        return Draft("warning", path, message)
+    if allow:
+        return Draft("warning", path, f"{message}; the gateway runs without this protection")
+    fix = "remove it, or accept with --allow-inactive that the gateway runs without this protection"
+    return Draft("error", path, f"{message}, and the gateway must not run without it", fix)
+
+
+def values(tree: Any, pattern: JsonPath) -> list[tuple[JsonPath, Any]]:
+    """Find the values in a tree whose path fits a pattern."""
+    found: list[tuple[JsonPath, Any]] = [((), tree)]
+    for step in pattern:
+        if step == "*":
+            items = ((path, enumerate(node)) for path, node in found if isinstance(node, list))
+            found = [((*path, index), item) for path, node in items for index, item in node]
+        else:
+            found = [((*path, step), node[step]) for path, node in found if isinstance(node, dict) and step in node]
+    return found

@@ -1,0 +1,60 @@
+"""The strict shape of a config file, as pydantic models. Their docstrings are the reference."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from kairos.config.model.base import Block, Prefixed, SecretText
+from kairos.config.model.router import Router
+from kairos.config.model.security import AccessList, Cors, Jwt
+from kairos.config.model.server import BuiltinRoutes, Logging, Server
+from kairos.config.model.traffic import Limits, RateLimit
+
+
+class Ai(Block):
+    """The language model that may choose backends."""
+
+    provider: str
+    """The provider: openai, anthropic, cohere, perplexity, mistral, groq or xai."""
+    model: str
+    """The name of the model."""
+    api_key: SecretText | None = None
+    """The key; null takes the provider's environment variable."""
+
+
+class Metrics(Block):
+    """The Prometheus endpoint."""
+
+    enabled: bool = True
+    """Whether there is one."""
+    path: Annotated[str, Prefixed("Metrics path must start with '/'")] = "/metrics"
+    """Its path."""
+
+
+class Config(Block):
+    """The whole config file."""
+
+    version: Annotated[int, Field(ge=0, le=255)]
+    """The version of the file, for its owner; it is logged and shown, and never compared."""
+    server: Server = Server()
+    """The listener and the processes behind it."""
+    logging: Logging = Logging()
+    """What is logged, and where to."""
+    builtin_routes: BuiltinRoutes = True
+    """Whether the gateway itself answers `/health`, `/ready` and `/live`; a path like `/_kairos` moves them."""
+    routers: list[Router]
+    """What to match, and where that goes. The order does not matter."""
+    jwt: Jwt | None = None
+    """How bearer tokens are verified on routes with `auth_required`."""
+    rate_limit: RateLimit | None = None
+    """How many requests a client may send to the gateway as a whole; null means any number."""
+    access_list: AccessList | None = None
+    """Which client addresses may use the gateway."""
+    cors: Cors | None = None
+    """Which pages of other origins may call."""
+    limits: Limits | None = None
+    """How large requests may be."""
+    metrics: Metrics | None = None
+    """The Prometheus endpoint."""
+    ai: Ai | None = None
+    """The language model that may choose backends."""

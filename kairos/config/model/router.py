@@ -1,0 +1,173 @@
+"""A router: what it matches, where that goes, and what happens on the way."""
+# ruff: noqa: RUF012 - pydantic copies mutable defaults
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from kairos.config.findings import quote
+from kairos.config.hosts import backend_target, canonical_pattern
+from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
+from kairos.config.model.resilience import CircuitBreaker, Retry
+from kairos.config.model.security import AccessList
+from kairos.config.model.traffic import RateLimit
+from kairos.config.model.transform import RequestTransformation, ResponseTransformation
+
+HTTP_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE")
+FTP_METHODS = ("MKCOL", "MOVE")
+WEB_SCHEMES = ("http", "https", "ws", "wss")
+SCHEMES = {"http": WEB_SCHEMES, "websocket": WEB_SCHEMES, "ftp": (*WEB_SCHEMES, "ftp", "ftps", ""), "dns": ("dns", "")}
+"""What a backend's host may start with, by protocol; the empty one is a bare name or address."""
+
+
+def check_method(method: str) -> str:
+    """Take an upper-case method that the gateway can route (RFC 9110 section 9.1: methods are case-sensitive)."""
+    if method not in HTTP_METHODS and method not in FTP_METHODS:
+        known = method.upper() in HTTP_METHODS
+        raise refusal(
+            f"Invalid HTTP method: {method}",
+            f"write {quote(method.upper())}" if known else f"use one of {', '.join(HTTP_METHODS)}",
+        )
+    return method
+
+
+def check_methods(methods: list[str]) -> list[str]:
+    """Take at least one method."""
+    if not methods:
+        raise refusal("At least one HTTP method must be specified", 'write for example ["GET"]')
+    return methods
+
+
+def check_host_pattern(pattern: str) -> str:
+    """Take an exact host name or a wildcard; return it in lower case, as ASCII (IDNA)."""
+    try:
+        return canonical_pattern(pattern)
+    except ValueError:
+        fix = 'write for example "example.com" or "*.example.com", without a port'
+        raise refusal(f"Invalid host: {pattern}", fix) from None
+
+
+def check_external_path(path: str) -> str:
+    """Take a pattern for the path alone."""
+    if "?" in path or "#" in path:
+        raise refusal("External path must not contain '?' or '#'", "match the path only; a client's query is kept")
+    return path
+
+
+def check_backend_host(host: str) -> str:
+    """Take `scheme://name`, or a bare name; which scheme fits is a question of the router's protocol."""
+    try:
+        backend_target(host)
+    except ValueError:
+        raise refusal(
+            f"Backend host must start with http://, https://, ws://, or wss://: {host}",
+            'write "scheme://name" without port, path and user name, and the port into "port"',
+        ) from None
+    return host
+
+
+def check_backends(backends: "list[Backend]") -> "list[Backend]":
+    """Take at least one backend."""
+    if not backends:
+        fix = 'write for example [{"host": "http://127.0.0.1", "port": 8080}]'
+        raise refusal("At least one backend must be specified", fix)
+    return backends
+
+
+class Backend(Block):
+    """One address that serves a route."""
+
+    host: Annotated[str, AfterValidator(check_backend_host)]
+    """`http://name`, `https://name`, `ws://name` or `wss://name`, without a port. FTP also takes `ftp://`, `ftps://`
+    and a bare name; DNS takes `dns://` and a bare name."""
+    port: Annotated[int, Within(1, 65535, "Backend port must be between 1 and 65535")]
+    """The port."""
+    weight: Annotated[int, Within(1, U32, "Backend weight must be greater than 0")] = 1
+    """The share of the requests that it gets, relative to the others."""
+    health_check_path: str | None = None
+    """The path that tells whether the backend is well."""
+
+
+class ContentAnalysis(Block):
+    """Let a language model choose by what the request contains."""
+
+    model: str | None = None
+    """The model; null takes the one of `ai`."""
+
+
+class ContentAnalysisStrategy(Block):
+    """The strategy that has settings."""
+
+    content_analysis: ContentAnalysis
+    """How the request is looked at."""
+
+
+AiStrategy = Annotated[
+    Annotated[Literal["latency_prediction", "anomaly_detection"], NAMED]
+    | Annotated[ContentAnalysisStrategy, WITH_SETTINGS],
+    BY_SHAPE,
+]
+
+
+class AiPolicy(Block):
+    """Let a language model choose the backend."""
+
+    enabled: bool
+    """Whether the policy is used."""
+    strategy: AiStrategy
+    """`{"content_analysis": {"model": ...}}`, `latency_prediction` or `anomaly_detection`."""
+    provider: str | None = None
+    """The provider; null takes the one of `ai`."""
+    fallback_backend_index: Unsigned32 | None = None
+    """The backend to take when there is no answer; null balances as usual."""
+
+
+class Router(Block):
+    """What to match, and where that goes."""
+
+    external_path: Annotated[str, Prefixed("External path must start with '/'"), AfterValidator(check_external_path)]
+    """The path that clients use; `{name}` matches within a segment, `{name...}` at the end matches the rest."""
+    internal_path: Annotated[str, Prefixed("Internal path must start with '/'")]
+    """The path that the backend gets, with the same parameters; a `?query` in it is merged with the client's."""
+    methods: Annotated[list[Annotated[str, AfterValidator(check_method)]], AfterValidator(check_methods)]
+    """What the route takes: GET, POST, PUT, DELETE, HEAD, OPTIONS, PATCH, TRACE; for FTP also MKCOL, MOVE."""
+    hosts: list[Annotated[str, AfterValidator(check_host_pattern)]] = []
+    """The host names that the route answers to, exact or as `*.example.com`; empty means all."""
+    protocol: Literal["http", "websocket", "ftp", "dns"] = "http"
+    """What the backends speak."""
+    backends: Annotated[list[Backend], AfterValidator(check_backends)] | None = None
+    """The addresses that serve the route."""
+    host: str | None = None
+    """Short form for a single backend, together with `port`; used if `backends` is absent."""
+    port: Annotated[int, Within(0, 65535, "Port must be between 1 and 65535")] | None = None
+    """The port of the single backend."""
+    load_balancing_strategy: Literal["round_robin", "least_connections", "random", "weighted", "ip_hash"] = (
+        "round_robin"
+    )
+    """How a backend is chosen for a request."""
+    trailing_slash: Literal["strict", "ignore"] = "strict"
+    """Whether `/path` and `/path/` are different paths."""
+    empty_segments: Literal["collapse", "refuse"] = "collapse"
+    """What becomes of `//` in a path: one slash, or the answer 400."""
+    auth_required: bool = False
+    """Whether a valid token is needed."""
+    retry: Retry | None = None
+    """How a failed attempt is made again; null means never."""
+    circuit_breaker: CircuitBreaker | None = None
+    """When a backend that keeps failing is left alone."""
+    rate_limit: RateLimit | None = None
+    """How many requests are let through."""
+    access_list: AccessList | None = None
+    """Which client addresses may use the route."""
+    request_transformation: RequestTransformation | None = None
+    """Changes to the request."""
+    response_transformation: ResponseTransformation | None = None
+    """Changes to the response."""
+    ai_policy: AiPolicy | None = None
+    """Let a language model choose the backend."""
+
+    def upstream(self) -> list[Backend]:
+        """Return the backends, in whichever form they were given; the catalogue sees to it that there is one."""
+        if self.backends is not None:
+            return self.backends
+        return [Backend.model_construct(host=self.host or "", port=self.port or 0, weight=1, health_check_path=None)]

@@ -1,0 +1,62 @@
+"""Who may: tokens, access lists, origins."""
+# ruff: noqa: RUF012 - pydantic copies mutable defaults
+
+import ipaddress
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from kairos.config.model.base import Block, SigningSecret, Unsigned32, refusal
+
+
+class Jwt(Block):
+    """How bearer tokens are verified on routes with `auth_required`."""
+
+    secret: SigningSecret
+    """The key of the signatures, at least 32 bytes."""
+    algorithm: Literal["HS256"] = "HS256"
+    """The signature algorithm."""
+    issuer: str | None = None
+    """The `iss` claim that a token must have."""
+    audience: str | None = None
+    """The `aud` claim that a token must have."""
+    required_claims: list[str] = []
+    """Claims that must be present."""
+
+
+def check_network(text: str) -> str:
+    """Take an address or a network in CIDR notation; return it in its shortest form."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as exc:
+        fix = 'write for example "10.0.0.0/8" or "2001:db8::/32"'
+        raise refusal(f"Not an address or network: {exc}", fix) from None
+
+
+Network = Annotated[str, AfterValidator(check_network)]
+
+
+class AccessList(Block):
+    """Which client addresses may come in. `deny` wins; a list of `allow` keeps all others out."""
+
+    allow: list[Network] = []
+    """Networks that may come in; empty means all."""
+    deny: list[Network] = []
+    """Networks that may not."""
+
+
+class Cors(Block):
+    """Which pages of other origins may call (the Fetch standard's CORS protocol)."""
+
+    enabled: bool = True
+    """Whether CORS answers are given at all."""
+    allowed_origins: list[str] = ["*"]
+    """Origins that may call."""
+    allowed_methods: list[str] = ["GET", "POST", "PUT", "DELETE", "OPTIONS"]
+    """Methods that they may use."""
+    allowed_headers: list[str] = ["Authorization", "Content-Type"]
+    """Request headers that they may send."""
+    allow_credentials: bool = False
+    """Whether cookies and credentials may be sent."""
+    max_age: Unsigned32 = 3600
+    """How many seconds a browser may remember the answer."""

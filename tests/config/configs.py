@@ -1,0 +1,128 @@
+"""Short ways to write configs, and what a correct one looks like."""
+
+from typing import Any
+
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+def backend(host: str = "https://backend.example", port: int = 8443, **more: Any) -> dict[str, Any]:
+    """Make a backend that gives no cause for warnings."""
+    return {"host": host, "port": port, **more}
+
+
+def router(external_path: str = "/a", **changes: Any) -> dict[str, Any]:
+    """Make a router that gives no cause for warnings; None leaves a key out."""
+    usual = {"external_path": external_path, "internal_path": "/b", "methods": ["GET"], "backends": [backend()]}
+    return {key: value for key, value in {**usual, **changes}.items() if value is not None}
+
+
+def config(*routers: Any, **more: Any) -> dict[str, Any]:
+    """Make a config; without routers it has a single correct one."""
+    return {"version": 1, "routers": list(routers or [router()]), **more}
+
+
+STRICT: dict[str, Any] = {
+    "version": 1,
+    "server": {"host": "127.0.0.1", "port": 5900, "workers": 2},
+    "logging": {"level": "info", "access_log": "stdout"},
+    "builtin_routes": "/_kairos",
+    "jwt": {
+        "secret": SECRET,
+        "issuer": "kairos-gateway",
+        "audience": "api-clients",
+        "required_claims": ["sub", "exp"],
+    },
+    "rate_limit": {
+        "strategy": {
+            "Composite": [
+                {
+                    "strategy": "PerIP",
+                    "requests_per_window": 100,
+                    "window_duration": 60,
+                    "burst_allowance": 20,
+                    "window_type": "SlidingWindow",
+                    "enable_redis": False,
+                    "redis_key_prefix": "kairos_rl",
+                }
+            ]
+        },
+        "requests_per_window": 100,
+        "window_duration": 60,
+        "burst_allowance": 20,
+        "window_type": "TokenBucket",
+        "enable_redis": False,
+        "redis_key_prefix": "kairos_rl",
+    },
+    "ai": {"provider": "openai", "model": "gpt-4o", "api_key": "sk-of-the-operator"},
+    "metrics": {"enabled": True, "path": "/metrics"},
+    "cors": {"allowed_origins": ["*"], "allowed_methods": ["GET"], "allowed_headers": ["Accept"], "max_age": 3600},
+    "limits": {"max_request_body_bytes": 1024, "max_header_bytes": 4096, "max_headers": 50},
+    "access_list": {"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"]},
+    "routers": [
+        {"external_path": "/legacy", "internal_path": "/", "methods": ["GET"], "host": "http://one", "port": 8080},
+        {
+            "external_path": "/api/users/{id}",
+            "internal_path": "/v1/user/{id}?src=gw",
+            "methods": ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"],
+            "hosts": ["example.com", "*.example.com"],
+            "protocol": "http",
+            "load_balancing_strategy": "weighted",
+            "trailing_slash": "ignore",
+            "empty_segments": "refuse",
+            "auth_required": True,
+            "backends": [
+                {"host": "http://a", "port": 8080, "weight": 2, "health_check_path": "/health"},
+                {"host": "https://b", "port": 8443},
+            ],
+            "retry": {
+                "max_retries": 3,
+                "initial_backoff_ms": 100,
+                "max_backoff_ms": 5000,
+                "backoff_multiplier": 2.0,
+                "retry_on_status_codes": [502, 503, 504],
+                "retry_on_connection_error": True,
+            },
+            "circuit_breaker": {"failure_threshold": 5, "success_threshold": 3, "timeout_ms": 30000},
+            "request_transformation": {
+                "headers": [
+                    {"action": "add", "name": "X-Forwarded-By", "value": "kairos"},
+                    {"action": "replace", "name": "User-Agent", "pattern": "Mozilla", "replacement": "Kairos/$1"},
+                ],
+                "path": {"pattern": "^/api/v1/(.+)$", "replacement": "/v2/$1"},
+                "query_params": [{"action": "set", "name": "format", "value": "json"}],
+            },
+            "response_transformation": {
+                "headers": [{"action": "remove", "name": "Server"}],
+                "status_code_mappings": [{"from": 404, "to": 200, "condition": None}],
+            },
+            "ai_policy": {
+                "enabled": True,
+                "strategy": {"content_analysis": {"model": "gpt-4o-mini"}},
+                "provider": "openai",
+                "fallback_backend_index": 0,
+            },
+        },
+        {
+            "external_path": "/chat",
+            "internal_path": "/ws",
+            "methods": ["GET"],
+            "protocol": "websocket",
+            "backends": [{"host": "ws://ws-backend", "port": 3000}],
+        },
+        {
+            "external_path": "/ftp/{rest...}",
+            "internal_path": "/{rest...}",
+            "methods": ["GET", "MKCOL", "MOVE"],
+            "protocol": "ftp",
+            "backends": [{"host": "ftp://ftp.example.com", "port": 21}, {"host": "ftp.example.org", "port": 21}],
+        },
+        {
+            "external_path": "/dns",
+            "internal_path": "/",
+            "methods": ["POST"],
+            "protocol": "dns",
+            "backends": [{"host": "8.8.8.8", "port": 53}, {"host": "dns://[2001:4860:4860::8888]", "port": 53}],
+        },
+    ],
+}
+"""A config that uses every key there is."""

@@ -1,0 +1,99 @@
+"""What is accepted and does nothing yet."""
+
+from typing import Any
+
+import pytest
+
+from kairos.config.inactive import INACTIVE, inactive_settings
+from tests.config.configs import SECRET, STRICT, backend, config, router
+from tests.config.operators import Operator
+
+LIMIT = {"requests_per_window": 10}
+ACCESS = {"deny": ["10.0.0.0/8"]}
+TLS = {"cert_file": "cert.pem", "key_file": "key.pem"}
+
+PROTECTION = [
+    (config(rate_limit=LIMIT), "/rate_limit"),
+    (config(router(rate_limit=LIMIT)), "/routers/0/rate_limit"),
+    (config(access_list=ACCESS), "/access_list"),
+    (config(router(access_list=ACCESS)), "/routers/0/access_list"),
+    (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
+    (config(server={"tls": {**TLS, "client_auth": "required"}}), "/server/tls/client_auth"),
+]
+
+WITHOUT_EFFECT = [
+    (config(jwt={"secret": SECRET}), "/jwt"),
+    (config(ai={"provider": "openai", "model": "x"}), "/ai"),
+    (config(cors={}), "/cors"),
+    (config(metrics={}), "/metrics"),
+    (config(limits={}), "/limits"),
+    (config(server={"tls": TLS}), "/server/tls"),
+    (config(router(retry={})), "/routers/0/retry"),
+    (config(router(circuit_breaker={})), "/routers/0/circuit_breaker"),
+    (config(router(request_transformation={})), "/routers/0/request_transformation"),
+    (config(router(response_transformation={})), "/routers/0/response_transformation"),
+    (config(router(load_balancing_strategy="ip_hash")), "/routers/0/load_balancing_strategy"),
+    (config(router(protocol="websocket")), "/routers/0/protocol"),
+    (config(router(backends=[backend(weight=2)])), "/routers/0/backends/0/weight"),
+    (config(router(backends=[backend(health_check_path="/h")])), "/routers/0/backends/0/health_check_path"),
+    (config(router(ai_policy={"enabled": True, "strategy": "latency_prediction"})), "/routers/0/ai_policy"),
+]
+
+
+@pytest.mark.parametrize(("given", "pointer"), PROTECTION)
+def test_protection_that_is_missing_stops_the_gateway(operator: Operator, given: dict[str, Any], pointer: str) -> None:
+    name = pointer.rpartition("/")[2]
+    (error,) = operator.errors(given, allow_inactive=False)
+    assert error == (pointer, f'"{name}" is not active in this version, and the gateway must not run without it')
+
+
+@pytest.mark.parametrize(("given", "pointer"), PROTECTION)
+def test_who_allows_inactive_settings_is_still_told(operator: Operator, given: dict[str, Any], pointer: str) -> None:
+    name = pointer.rpartition("/")[2]
+    message = f'"{name}" is not active in this version; the gateway runs without this protection'
+    assert (pointer, message) in operator.warnings(given, allow_inactive=True)
+    assert operator.errors(given, allow_inactive=True) == []
+
+
+@pytest.mark.parametrize(("given", "pointer"), WITHOUT_EFFECT)
+def test_a_setting_without_its_feature_is_a_warning(operator: Operator, given: dict[str, Any], pointer: str) -> None:
+    ((found, message),) = operator.warnings(given, allow_inactive=False)
+
+    assert found == pointer
+    assert message.startswith(f'"{pointer.rpartition("/")[2]}" is not active in this version')
+    assert operator.errors(given, allow_inactive=False) == []
+
+
+def test_a_protected_route_loads_and_the_operator_is_told_what_it_answers(operator: Operator) -> None:
+    given = config(router(auth_required=True), jwt={"secret": SECRET})
+
+    assert operator.document(given, allow_inactive=False).routes[0].auth_required
+    assert (
+        "/routers/0/auth_required",
+        '"auth_required" is not active in this version: every request to this route is answered with 401',
+    ) in operator.warnings(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        config(),
+        config(router(load_balancing_strategy="round_robin", protocol="http", auth_required=False)),
+        config(router(backends=[backend(weight=1, health_check_path=None)], retry=None)),
+        config(jwt=None, rate_limit=None, access_list=None, ai=None, server={}),
+        config(cors={"enabled": False}, metrics={"enabled": False}),
+        config(router(ai_policy={"enabled": False, "strategy": "latency_prediction"})),
+    ],
+)
+def test_what_asks_for_nothing_is_no_matter(operator: Operator, given: dict[str, Any]) -> None:
+    assert operator.findings(given, allow_inactive=False) == ()
+
+
+def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
+    with_tls = {**STRICT, "server": {"tls": {**TLS, "client_ca": "ca.pem", "client_auth": "required"}}}
+    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=LIMIT, access_list=ACCESS)]
+    reported = {
+        "/".join("*" if isinstance(step, int) else step for step in ("", *draft.path))
+        for draft in inactive_settings(with_tls, allow=False)
+    }
+    assert reported == {setting.pattern for setting in INACTIVE}

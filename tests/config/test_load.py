@@ -1,0 +1,125 @@
+"""The way from a file to a document as a whole."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kairos.config.document import Document
+from kairos.config.findings import ConfigRefused, ConfigUnreadable, Problem
+from kairos.config.load import load
+from tests.config.configs import SECRET, STRICT, config, router
+from tests.config.operators import Operator
+
+
+def test_a_correct_config_has_no_findings(operator: Operator) -> None:
+    assert operator.findings(config()) == ()
+
+
+def test_a_missing_file_is_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(ConfigUnreadable, match="Cannot resolve config path"):
+        load(tmp_path / "config.json", {})
+
+
+def test_a_file_that_is_no_json_is_refused_at_its_place(operator: Operator) -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        operator.load('{\n  "version": 1\n  "routers": []}')
+
+    path = operator.folder / "config.json"
+    assert str(refused.value) == f"{path}:3:3: error: Invalid JSON: Expecting ',' delimiter"
+
+
+def test_a_refused_config_tells_its_warnings_too(operator: Operator) -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        operator.load(config(router(methods=[], cors_rules={})))
+    assert sorted(finding.level for finding in refused.value.findings) == ["error", "warning"]
+
+
+def test_findings_have_line_column_value_and_fix(operator: Operator) -> None:
+    text = '{\n  "version": 1,\n  "routers": [\n'
+    text += '    {"external_path": "/a", "internal_path": "/b", "methods": ["GET"],\n'
+    text += '     "host": "https://a", "port": 0}\n  ]\n}\n'
+    (finding,) = operator.findings(text)
+
+    assert str(finding) == (
+        f"{operator.folder / 'config.json'}:5:35: error: /routers/0/port: Router 0 validation failed: "
+        "Port must be between 1 and 65535 (value: 0). Fix: use a number from 1 to 65535"
+    )
+
+
+def test_a_repeated_key_is_an_error_at_its_second_place(operator: Operator) -> None:
+    text = '{"version": 1,\n"routers": [],\n"version": 2}'
+    (finding,) = [found for found in operator.findings(text) if found.pointer == "/version"]
+
+    assert finding.message == 'Duplicate key "version", first given in line 1'
+    assert (finding.level, finding.line, finding.column) == ("error", 3, 1)
+
+
+def test_repeated_comments_are_no_error(operator: Operator) -> None:
+    text = '{"_comment": 1, "_comment": 2, "$x": {"a": 1, "a": 2}, "version": 1, "routers": []}'
+    assert [pointer for pointer, _ in operator.errors(text)] == ["/routers"]
+
+
+def test_keys_with_a_slash_have_an_escaped_pointer(operator: Operator) -> None:
+    findings = operator.findings('{"a/b~c": 1, "a/b~c": 2, "version": 1, "routers": []}')
+    assert [(found.pointer, found.message[:20]) for found in findings[:2]] == [
+        ("/a~1b~0c", 'Duplicate key "a/b~c'),
+        ("/a~1b~0c", 'Unknown key "a/b~c" '),
+    ]
+
+
+def ambiguous(document: Document) -> Iterator[Problem]:
+    for index, route in enumerate(document.routes):
+        if "{" in route.external_path:
+            yield Problem("warning", index, "external_path", "This is ambiguous", "say it clearly")
+
+
+def impossible(document: Document) -> Iterator[Problem]:
+    yield Problem("error", len(document.routes) - 1, "internal_path", "This cannot be")
+
+
+def test_checks_of_others_become_findings_at_the_place_of_the_route(operator: Operator) -> None:
+    (finding,) = operator.findings(config(router(), router("/b/{x}")), checks=[ambiguous])
+
+    assert (finding.level, finding.pointer) == ("warning", "/routers/1/external_path")
+    assert finding.message == "This is ambiguous"
+    assert (finding.value, finding.fix) == ('"/b/{x}"', "say it clearly")
+    assert finding.line > 1
+
+
+def test_an_error_of_a_check_refuses_the_config(operator: Operator) -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        operator.load(config(router(), router("/b/{x}")), checks=[ambiguous, impossible])
+    assert [finding.message for finding in refused.value.findings] == ["This is ambiguous", "This cannot be"]
+
+
+def test_checks_run_beside_errors_that_do_not_concern_the_routes(operator: Operator) -> None:
+    given = config(router("/b/{x}"), router("/c"), rate_limit={"requests_per_window": 1}, jwtt={})
+    findings = operator.findings(given, checks=[ambiguous], allow_inactive=False)
+    assert {finding.pointer for finding in findings} == {"/routers/0/external_path", "/rate_limit", "/jwtt"}
+
+
+def test_checks_never_see_a_config_that_the_model_refuses(operator: Operator) -> None:
+    def unreachable(document: Document) -> Iterator[Problem]:
+        raise AssertionError(document)
+
+    assert operator.errors(config(router(methods=[])), checks=[unreachable])
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_left_as_it_was(operator: Operator, enabled: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        operator.findings(config(router(methods=[])))
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_the_strict_shape_needs_no_translation(operator: Operator) -> None:
+    document = operator.document(STRICT)
+
+    assert len(document.routes) == len(STRICT["routers"])
+    assert SECRET.encode() not in document.encode()

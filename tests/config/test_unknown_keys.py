@@ -1,0 +1,97 @@
+"""Typing errors are found, other unknown keys are mentioned."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kairos.config.model import Config
+from kairos.config.unknown_keys import distance, unknown_keys
+from tests.config.configs import STRICT, backend, config, router
+from tests.config.operators import Operator
+
+
+def test_every_known_key_is_known() -> None:
+    assert list(unknown_keys(STRICT, Config)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("external_paht", "external_path"),
+        ("externalpath", "external_path"),
+        ("External_Path", "external_path"),
+        ("method", "methods"),
+        ("auth_requird", "auth_required"),
+        ("retryconfig", "retry_config"),
+        ("prot", "port"),
+    ],
+)
+def test_a_typing_error_is_an_error(operator: Operator, key: str, meant: str) -> None:
+    errors = operator.errors(config(router(**{key: 1})))
+    assert errors == [(f"/routers/0/{key}", f'Unknown key "{key}", which is most like "{meant}"')]
+
+
+def test_an_unknown_key_is_a_warning_with_the_nearest_name(operator: Operator) -> None:
+    (finding,) = operator.findings(config(router(owner_of_route="me")))
+
+    assert (finding.level, finding.pointer) == ("warning", "/routers/0/owner_of_route")
+    assert finding.message.startswith('Unknown key "owner_of_route" is ignored; the nearest known name is "')
+    assert '"_owner_of_route"' in finding.fix
+
+
+def test_unknown_keys_are_found_at_every_level(operator: Operator) -> None:
+    given = config(
+        router(
+            backends=[backend(comment_on_it=1)],
+            request_transformation={"headers": [{"action": "remove", "name": "a", "something_else": 1}]},
+            ai_policy={"enabled": False, "strategy": {"content_analysis": {"temperature": 1}}},
+        ),
+        rate_limit={"requests_per_window": 1, "strategy": {"Composite": [{"requests_per_window": 1, "leaks_out": 1}]}},
+        something_new=1,
+    )
+    unknown = {pointer for pointer, message in operator.warnings(given) if message.startswith("Unknown key")}
+    assert unknown == {
+        "/something_new",
+        "/routers/0/backends/0/comment_on_it",
+        "/routers/0/request_transformation/headers/0/something_else",
+        "/routers/0/ai_policy/strategy/content_analysis/temperature",
+        "/rate_limit/strategy/Composite/0/leaks_out",
+    }
+
+
+def test_unknown_keys_are_told_together_with_other_errors(operator: Operator) -> None:
+    given = config(router(methods=[], metods=["GET"]), version="x")
+    assert {pointer for pointer, _ in operator.errors(given)} == {
+        "/version",
+        "/routers/0/methods",
+        "/routers/0/metods",
+    }
+
+
+def test_the_value_of_an_unknown_key_is_not_shown(operator: Operator) -> None:
+    (finding,) = operator.findings(config(jwt_scret="hunter2"))
+    assert "hunter2" not in str(finding)
+
+
+def test_the_key_itself_is_pointed_at(operator: Operator) -> None:
+    (finding,) = operator.findings('{"version": 1,\n "sevrer": {},\n "routers": []}')[:1]
+    assert (finding.line, finding.column) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "letters"),
+    [("", "", 0), ("port", "port", 0), ("prot", "port", 1), ("pot", "port", 1), ("ports", "port", 1), ("", "abc", 3),
+     ("kitten", "sitting", 3)],
+)  # fmt: skip
+def test_letters_are_counted(one: str, other: str, letters: int) -> None:
+    assert distance(one, other) == letters
+
+
+names = st.text("abc", max_size=8)
+
+
+@given(names, names)
+def test_distance_is_the_same_both_ways_and_zero_only_for_equal_names(one: str, other: str) -> None:
+    assert distance(one, other) == distance(other, one)
+    assert (distance(one, other) == 0) == (one == other)
+    assert abs(len(one) - len(other)) <= distance(one, other) <= max(len(one), len(other))

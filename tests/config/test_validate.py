@@ -1,0 +1,227 @@
+"""Take a correct config, break one thing: the error points at that thing."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from tests.config.configs import SECRET, STRICT, backend, config, router
+from tests.config.operators import Operator
+
+Steps = tuple[str | int, ...]
+
+
+def values(tree: Any, path: Steps = ()) -> Iterator[tuple[Steps, Any]]:
+    yield path, tree
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for step, value in items:
+        yield from values(value, (*path, step))
+
+
+def replaced(tree: Any, path: Steps, value: Any) -> Any:
+    if not path:
+        return value
+    copy = deepcopy(tree)
+    holder = copy
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+    return copy
+
+
+def pointer(path: Steps) -> str:
+    return "".join(f"/{step}" for step in path)
+
+
+PLACES = list(values(STRICT))
+NAMES = sorted({step for path, _ in PLACES for step in path if isinstance(step, str)} | {"jwt_secret", "retry_config"})
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+    | st.sampled_from(["${X}", "${Y:-1}", "${Z", "http://[", "/{", "*.", "😀", "token_bucket", "PerIP"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=4),
+    max_leaves=8,
+)  # fmt: skip
+
+
+def test_the_config_that_uses_every_key_is_correct(operator: Operator) -> None:
+    assert operator.errors(STRICT) == []
+
+
+@pytest.mark.parametrize(("path", "value"), PLACES, ids=[pointer(path) or "/" for path, _ in PLACES])
+def test_a_value_of_another_type_is_an_error_at_its_place(operator: Operator, path: Steps, value: Any) -> None:
+    wrong = {"an": "object"} if not isinstance(value, dict) else "a text"
+    places = [place for place, _ in operator.errors(replaced(STRICT, path, wrong))]
+
+    assert places
+    assert [place for place in places if not place.startswith(pointer(path))] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        (("version",), True),
+        (("version",), 1.5),
+        (("version",), 256),
+        (("version",), -1),
+        (("version",), "1"),
+        (("version",), None),
+        (("server", "port"), 65536),
+        (("server", "port"), 80.0),
+        (("server", "workers"), -1),
+        (("server", "host"), ""),
+        (("logging", "level"), "loud"),
+        (("logging", "access_log"), ""),
+        (("builtin_routes",), "_kairos"),
+        (("builtin_routes",), "/{a}"),
+        (("builtin_routes",), None),
+        (("builtin_routes",), 1),
+        (("rate_limit", "requests_per_window"), -1),
+        (("rate_limit", "requests_per_window"), 2**64),
+        (("rate_limit", "window_duration"), 0),
+        (("rate_limit", "window_type"), "TumblingWindow"),
+        (("rate_limit", "strategy"), "perip"),
+        (("rate_limit", "strategy"), 5),
+        (("rate_limit", "strategy", "Composite"), []),
+        (("rate_limit", "strategy", "Composite", 0, "window_duration"), 0),
+        (("metrics", "path"), "metrics"),
+        (("cors", "max_age"), -1),
+        (("limits", "max_headers"), 0),
+        (("access_list", "allow", 0), "10.0.0.1/8"),
+        (("access_list", "deny", 0), "nowhere"),
+        (("jwt", "algorithm"), "none"),
+        (("routers", 1, "protocol"), "HTTP"),
+        (("routers", 1, "load_balancing_strategy"), "RoundRobin"),
+        (("routers", 1, "trailing_slash"), True),
+        (("routers", 1, "auth_required"), "true"),
+        (("routers", 1, "hosts", 1), "*"),
+        (("routers", 1, "backends", 1, "port"), 0),
+        (("routers", 1, "retry", "backoff_multiplier"), "2"),
+        (("routers", 1, "retry", "retry_on_status_codes", 0), 65536),
+        (("routers", 1, "request_transformation", "headers", 0, "action"), "append"),
+        (("routers", 1, "response_transformation", "status_code_mappings", 0, "to"), 99),
+        (("routers", 1, "ai_policy", "strategy"), "guess"),
+        (("routers", 1, "ai_policy", "fallback_backend_index"), -1),
+    ],
+    ids=lambda value: pointer(value) if isinstance(value, tuple) else repr(value),
+)
+def test_a_value_out_of_bounds_is_an_error_at_its_place(operator: Operator, path: Steps, wrong: Any) -> None:
+    assert pointer(path) in {place for place, _ in operator.errors(replaced(STRICT, path, wrong))}
+
+
+REQUIRED = [
+    ("version",),
+    ("routers",),
+    ("jwt", "secret"),
+    ("rate_limit", "requests_per_window"),
+    ("ai", "provider"),
+    ("ai", "model"),
+    ("routers", 1, "external_path"),
+    ("routers", 1, "internal_path"),
+    ("routers", 1, "methods"),
+    ("routers", 1, "backends", 0, "host"),
+    ("routers", 1, "backends", 0, "port"),
+    ("routers", 1, "ai_policy", "enabled"),
+    ("routers", 1, "ai_policy", "strategy"),
+    ("routers", 1, "request_transformation", "headers", 0, "name"),
+    ("routers", 1, "request_transformation", "path", "pattern"),
+    ("routers", 1, "response_transformation", "status_code_mappings", 0, "from"),
+]
+
+
+@pytest.mark.parametrize("path", REQUIRED, ids=pointer)
+def test_a_required_key_that_is_missing_is_named(operator: Operator, path: Steps) -> None:
+    broken = deepcopy(STRICT)
+    holder: Any = broken
+    for step in path[:-1]:
+        holder = holder[step]
+    del holder[path[-1]]
+
+    assert (pointer(path), f'Invalid JSON structure: missing field "{path[-1]}"') in operator.errors(broken)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path, value in PLACES if isinstance(value, dict) and path],
+    ids=[pointer(path) for path, value in PLACES if isinstance(value, dict) and path],
+)
+def test_a_typing_error_in_any_object_is_an_error_at_its_place(operator: Operator, path: Steps) -> None:
+    broken = deepcopy(STRICT)
+    holder: Any = broken
+    for step in path:
+        holder = holder[step]
+    key = next(iter(holder))
+    holder[f"{key}x"] = holder.pop(key)
+
+    assert f"{pointer(path)}/{key}x" in {place for place, _ in operator.errors(broken)}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@hypothesis.given(st.sampled_from([path for path, _ in PLACES]), anything)
+def test_whatever_stands_anywhere_is_answered_with_findings(operator: Operator, path: Steps, value: Any) -> None:
+    for finding in operator.findings(replaced(STRICT, path, value), environ={"X": '{"a": [1]}'}):
+        assert finding.line > 0
+        assert finding.column > 0
+        assert str(finding).isprintable()
+
+
+def test_all_errors_are_told_at_once_and_in_the_order_of_the_file(operator: Operator) -> None:
+    given = {
+        "version": "x",
+        "server": {"port": -1},
+        "routers": [
+            router("/same"),
+            router("no-slash", methods=["get"]),
+            router("/same"),
+            router("/other", backends=[backend(port=0), backend("nowhere")]),
+        ],
+        "jwt": {"secret": "short"},
+    }
+    assert [place for place, _ in operator.errors(given)] == [
+        "/version",
+        "/server/port",
+        "/routers/1/external_path",
+        "/routers/1/methods/0",
+        "/routers/2/external_path",
+        "/routers/3/backends/0/port",
+        "/jwt/secret",
+    ]
+
+
+def test_what_depends_on_a_broken_part_is_not_told(operator: Operator) -> None:
+    given = config(router(auth_required=True), jwt=7)
+    assert operator.errors(given) == [("/jwt", "Invalid JSON structure: expected an object")]
+
+    given = config(router(methods=[]))
+    assert len(operator.errors(given)) == 1
+
+
+@pytest.mark.parametrize("root", [[], "text", 7, None, True])
+def test_a_file_that_is_no_object_is_refused(operator: Operator, root: Any) -> None:
+    assert operator.errors(json.dumps(root)) == [("", "Invalid JSON structure: expected an object")]
+
+
+@pytest.mark.parametrize("routers", [None, {}, "x", [7], [None, []]])
+def test_routers_of_a_wrong_type_are_refused(operator: Operator, routers: Any) -> None:
+    errors = operator.errors({"version": 1, "routers": routers, "jwt": {"secret": SECRET}})
+    assert errors
+    assert all(place.startswith("/routers") for place, _ in errors)
+
+
+def test_an_infinite_number_is_refused(operator: Operator) -> None:
+    text = json.dumps(config(router(retry={"backoff_multiplier": 7.0}))).replace("7.0", "1e999")
+    assert operator.errors(text) == [
+        ("/routers/0/retry/backoff_multiplier", "Invalid JSON structure: expected a number that is not infinite")
+    ]
+
+
+def test_the_values_of_a_choice_are_told(operator: Operator) -> None:
+    (finding,) = operator.findings(config(router(trailing_slash="ignored")))
+
+    assert finding.message == "Invalid JSON structure: expected 'strict' or 'ignore'"
+    assert finding.value == '"ignored"'
