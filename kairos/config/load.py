@@ -10,10 +10,10 @@ from kairos.config.catalogue import catalogue
 from kairos.config.dialects import Origins, Translation
 from kairos.config.document import Document
 from kairos.config.environment import Environment, secrets_beside
-from kairos.config.findings import Check, ConfigRefused, Draft, Finding
+from kairos.config.findings import Check, ConfigRefused, Draft, Finding, Problem
 from kairos.config.inactive import inactive_settings
 from kairos.config.model import Config
-from kairos.config.normalise import Overrides, normalise
+from kairos.config.normalise import Overrides, normalise, outline
 from kairos.config.placement import Placement, repeated_keys
 from kairos.config.source import Source
 from kairos.config.unknown_keys import unknown_keys
@@ -69,8 +69,8 @@ def load(
     document = normalise(validated.config, overrides) if validated.config and not has_errors(drafts) else None
     drafts += unknown_keys(tree, Config)
     drafts += inactive_settings(tree, allow=allow_inactive)
-    if document:
-        drafts += checked(document, checks)
+    if validated.config:
+        drafts += checked(document or outline(validated.config), checks, validated.indexes, drafts)
 
     drafts = without_consequences(drafts, environment, translation.origins)
     placed = Placement(source, tree, translation.origins).place(drafts)
@@ -86,12 +86,19 @@ def has_errors(found: Iterable[Draft | Finding]) -> bool:
     return any(one.level == "error" for one in found)
 
 
-def checked(document: Document, checks: Iterable[Check]) -> Iterator[Draft]:
-    """Run the checks of others."""
-    for check in checks:
-        for problem in check(document):
-            steps = (int(step) if step.isdigit() else step for step in problem.field.split("/"))
-            yield Draft(problem.level, ("routers", problem.route_index, *steps), problem.message, problem.fix)
+def checked(
+    document: Document, checks: Iterable[Check], indexes: Sequence[int], known: Iterable[Draft]
+) -> list[Draft]:
+    """Run the checks of others; `indexes` are the places of the routes in the file. What is at fault already stays out."""
+    faulty = {draft.path for draft in known if draft.level == "error"}
+    found = (draft_of(problem, indexes) for check in checks for problem in check(document))
+    return [draft for draft in found if draft.path not in faulty]
+
+
+def draft_of(problem: Problem, indexes: Sequence[int]) -> Draft:
+    """Give a problem its place in the whole config."""
+    steps = (int(step) if step.isdigit() else step for step in problem.field.split("/"))
+    return Draft(problem.level, ("routers", indexes[problem.route_index], *steps), problem.message, problem.fix)
 
 
 def without_consequences(drafts: list[Draft], environment: Environment, origins: Origins) -> list[Draft]:

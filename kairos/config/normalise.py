@@ -23,7 +23,7 @@ class Overrides:
 
 def normalise(config: Config, overrides: Overrides) -> Document:
     """Return the document of a config that has no errors."""
-    return Document(settings(config, overrides), tuple(route(router) for router in config.routers))
+    return Document(settings(config, overrides), tuple(route(router, backends(router)) for router in config.routers))
 
 
 def settings(config: Config, overrides: Overrides) -> Settings:
@@ -40,15 +40,23 @@ def settings(config: Config, overrides: Overrides) -> Settings:
     )
 
 
-def route(router: Router) -> Route:
+def outline(config: Config) -> Document:
+    """Return the document of a config that may have errors, without backends: enough to look at its routes."""
+    return Document(settings(config, Overrides()), tuple(route(router, ()) for router in config.routers))
+
+
+def backends(router: Router) -> tuple[Backend, ...]:
+    """Return the backends of a route."""
+    return tuple(address(backend.host, backend.port, backend.weight, router.protocol) for backend in router.upstream())
+
+
+def route(router: Router, backends: tuple[Backend, ...]) -> Route:
     """Return one route."""
     return Route(
         external_path=router.external_path,
         internal_path=router.internal_path,
         methods=tuple(dict.fromkeys(router.methods)),
-        backends=tuple(
-            address(backend.host, backend.port, backend.weight, router.protocol) for backend in router.upstream()
-        ),
+        backends=backends,
         hosts=tuple(dict.fromkeys(router.hosts)),
         protocol=router.protocol,
         auth_required=router.auth_required,
