@@ -89,7 +89,7 @@ def has_errors(found: Iterable[Draft | Finding]) -> bool:
 def checked(
     document: Document, checks: Iterable[Check], indexes: Sequence[int], known: Iterable[Draft]
 ) -> list[Draft]:
-    """Run the checks of others; `indexes` are the places of the routes in the file. What is at fault already stays out."""
+    """Run the checks of others; `indexes` are the places of the routes in the file. A known fault is not told again."""
     faulty = {draft.path for draft in known if draft.level == "error"}
     found = (draft_of(problem, indexes) for check in checks for problem in check(document))
     return [draft for draft in found if draft.path not in faulty]

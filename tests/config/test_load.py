@@ -100,11 +100,18 @@ def test_checks_run_beside_errors_that_do_not_concern_the_routes(operator: Opera
     assert {finding.pointer for finding in findings} == {"/routers/0/external_path", "/rate_limit", "/jwtt"}
 
 
-def test_checks_never_see_a_config_that_the_model_refuses(operator: Operator) -> None:
-    def unreachable(document: Document) -> Iterator[Problem]:
-        raise AssertionError(document)
+def test_checks_see_the_routes_that_are_right_beside_those_that_are_wrong(operator: Operator) -> None:
+    def every_route(document: Document) -> Iterator[Problem]:
+        for index, route in enumerate(document.routes):
+            yield Problem("error", index, "external_path", f"saw {route.external_path}")
 
-    assert operator.errors(config(router(methods=[])), checks=[unreachable])
+    given = config(router("/a", methods=[]), router("/b"), router("/b"))
+
+    assert operator.errors(given, checks=[every_route]) == [
+        ("/routers/0/methods", "Router 0 validation failed: At least one HTTP method must be specified"),
+        ("/routers/1/external_path", "saw /b"),
+        ("/routers/2/external_path", "Duplicate route path detected: /b"),
+    ]
 
 
 @pytest.mark.parametrize("enabled", [True, False])
