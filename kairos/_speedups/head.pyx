@@ -4,9 +4,6 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memchr, memcpy
 
-cdef enum:
-    LONGEST = 32  # names in a set may have fewer bytes than this
-
 
 cdef inline unsigned char lower(unsigned char c) noexcept nogil:
     return c | 0x20 if 65 <= c <= 90 else c
@@ -25,10 +22,10 @@ cdef class FieldSet:
     def __init__(self, tuple names, bint drops_underscores=False):
         self.names = names
         self._drops_underscores = drops_underscores
-        self._by_length = [[] for _ in range(LONGEST)]
+        self._by_length = [[] for _ in range(max(map(len, names), default=0) + 1)]
         for i, name in enumerate(names):
-            if not 0 < len(name) < LONGEST or name != name.lower():
-                raise ValueError(f"not a lower-case field name of 1 to {LONGEST - 1} bytes: {name!r}")
+            if not name or name != name.lower():
+                raise ValueError(f"not a lower-case field name: {name!r}")
             self._by_length[len(name)].append(i)
 
     cdef Py_ssize_t _index(self, const unsigned char *name, Py_ssize_t length) except -2:
@@ -36,7 +33,7 @@ cdef class FieldSet:
         cdef Py_ssize_t i, k
         cdef const unsigned char *known
         cdef list candidates
-        if length >= LONGEST:
+        if length >= len(self._by_length):
             return -1
         candidates = <list>self._by_length[length]
         for i in candidates:

@@ -1,0 +1,1 @@
+"""The zone: memory that the supervisor and all its workers share."""

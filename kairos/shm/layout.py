@@ -1,0 +1,86 @@
+"""Where each number of a zone lies, in cells from the start of the header or of a worker's row."""
+
+from dataclasses import dataclass
+
+# The header: one writer, the supervisor, except where noted.
+STARTED_AT = 0  # nanoseconds since 1970
+STARTED_CLOCK = 1  # nanoseconds of CLOCK_MONOTONIC
+GENERATION = 2  # of the config that is committed
+CONFIG_VERSION = 3
+RELOADS = 4
+RELOADS_REFUSED = 5
+WORKERS_DIED = 6
+NAMES_FOLDED = 7  # lookups that found the directory full; any process adds
+WORDS_FOLDED = 8  # lookups that found the table full; any process adds
+HASH_KEY = 10  # two cells: the random key of this boot
+HEADER_CELLS = 512  # a page, so that nothing shares a cache line with a row
+
+# A row: one writer, its worker. Counters only grow; a successor in the slot goes on where a dead worker stopped.
+CONNECTIONS_ACCEPTED = 0
+REQUESTS = 1  # begun
+RESPONSES_1XX = 2
+RESPONSES_2XX = 3
+RESPONSES_3XX = 4
+RESPONSES_4XX = 5
+RESPONSES_5XX = 6
+LOCAL_REPLIES = 7
+UPSTREAM_CONNECTS = 8
+UPSTREAM_REUSES = 9
+UPSTREAM_FAILURES = 10
+BYTES_IN = 11  # from clients
+BYTES_OUT = 12  # to clients
+# Gauges say how things are; the supervisor zeroes those of a dead worker.
+CONNECTIONS_OPEN = 32
+IN_FLIGHT = 33
+UPSTREAM_OPEN = 34
+LIVE_GENERATIONS = 35
+LIVE_GENERATION = 36  # the newest that the worker serves
+HEARTBEAT = 37  # nanoseconds of CLOCK_MONOTONIC
+PID = 38
+GAUGES = range(32, 64)
+# Dynamic columns follow: one per name in the directory, then the one that all names share that found it full.
+COLUMNS = 64
+
+ENTRY_CELLS = 4  # of the table: two of the hash, the word, one in reserve
+NAME_CELLS = 32  # of the directory: two of the hash, the length, the text
+NAME_BYTES = (NAME_CELLS - 3) * 8
+
+_PAGE_CELLS = 512
+
+
+def _pages(cells: int) -> int:
+    """Round up to whole pages: rows of two workers must not meet in a cache line, nor use memory before they count."""
+    return -(-cells // _PAGE_CELLS) * _PAGE_CELLS
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The parts of a zone with `slots` rows and room for `columns` names and `words` keys (both powers of two)."""
+
+    slots: int
+    columns: int
+    words: int
+
+    @property
+    def row_cells(self) -> int:
+        """The size of a row."""
+        return _pages(COLUMNS + self.columns + 1)
+
+    @property
+    def names(self) -> int:
+        """The start of the directory of names."""
+        return HEADER_CELLS + self.slots * self.row_cells
+
+    @property
+    def table(self) -> int:
+        """The start of the table of words; one more word follows it, for keys that found it full."""
+        return self.names + _pages(self.columns * NAME_CELLS)
+
+    @property
+    def cells(self) -> int:
+        """The size of the zone."""
+        return self.table + _pages(self.words * ENTRY_CELLS + 1)
+
+    def row(self, slot: int) -> int:
+        """Return the start of a slot's row."""
+        return HEADER_CELLS + slot * self.row_cells

@@ -1,0 +1,90 @@
+"""The zone: one sparse file in memory, made by the supervisor before the first fork and inherited by every process."""
+
+import fcntl
+import mmap
+import os
+from struct import pack, unpack
+from typing import TypeAlias
+
+from kairos._speedups import Cells
+from kairos.shm import layout
+from kairos.shm.names import OTHER, Names
+from kairos.shm.table import Table
+
+Row: TypeAlias = Cells  # the cells of one worker: `row.add(layout.REQUESTS, 1)`
+
+
+class Zone:
+    """Shared memory for `slots` workers.
+
+    What only adds up is counted in rows, one per worker, and summed by whoever asks. What must be exact across workers
+    is a word of `cells` that all of them change by `fetch_add` or `compare_exchange`. Memory is used only where someone
+    looked. The clocks are the caller's: `started_at` in nanoseconds since 1970, `started_clock` of CLOCK_MONOTONIC.
+    """
+
+    __slots__ = ("_layout", "_memory", "_names", "_table", "cells", "fd", "rows")
+
+    def __init__(
+        self, slots: int, *, started_at: int = 0, started_clock: int = 0, columns: int = 1 << 14, words: int = 1 << 17
+    ) -> None:
+        self._layout = layout.Layout(slots, columns, words)
+        size = self._layout.cells * 8
+        self.fd = os.memfd_create("kairos-zone", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(self.fd, size)
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        self._memory = mmap.mmap(self.fd, size)
+        self.cells = Cells(self._memory, self.fd)
+        self.rows: tuple[Row, ...] = tuple(
+            Cells(self._memory, self.fd, self._layout.row(slot), self._layout.row_cells) for slot in range(slots)
+        )
+        for index, value in enumerate(unpack("=qq", os.urandom(16)), layout.HASH_KEY):
+            self.cells.store(index, value)
+        self.cells.store(layout.STARTED_AT, started_at)
+        self.cells.store(layout.STARTED_CLOCK, started_clock)
+        self._names = Names(self._memory, self.cells, self._layout.names, columns, self._hash_key)
+        self._table = Table(self.cells, self._layout.table, words, layout.ENTRY_CELLS, self._hash_key)
+
+    @property
+    def slots(self) -> int:
+        """How many workers the zone has room for."""
+        return self._layout.slots
+
+    def row(self, slot: int) -> Row:
+        """Return the row of a slot. Only the worker in the slot writes it, or the supervisor while there is none."""
+        return self.rows[slot]
+
+    def total(self, index: int) -> int:
+        """Sum one counter, gauge or column over all rows; what dead workers counted is still in theirs."""
+        return sum(row.load(index) for row in self.rows)
+
+    def column(self, name: str) -> int:
+        """Return the index, in every row, of what is counted under `name`; that of "other" if there is no room."""
+        number = self._names.find(name)
+        if number is None:
+            self.cells.fetch_add(layout.NAMES_FOLDED, 1)
+            number = self._layout.columns
+        return layout.COLUMNS + number
+
+    def columns(self) -> dict[str, int]:
+        """Return every name that has a column, with its index; "other" too once a name had to share it."""
+        columns = {name: layout.COLUMNS + number for name, number in self._names.read().items()}
+        if self.cells.load(layout.NAMES_FOLDED):
+            columns[OTHER] = layout.COLUMNS + self._layout.columns
+        return columns
+
+    def word(self, key: bytes) -> int:
+        """Return the index in `cells` of the word of `key`, at first zero; without room, of one that many share."""
+        entry = self._table.find(key)
+        if entry is None:
+            self.cells.fetch_add(layout.WORDS_FOLDED, 1)
+            return self._layout.table + self._layout.words * layout.ENTRY_CELLS
+        return self._layout.table + entry * layout.ENTRY_CELLS + 2
+
+    def clear_gauges(self, slot: int) -> None:
+        """Forget how things were with a worker that is dead; what it counted stays."""
+        for index in layout.GAUGES:
+            self.rows[slot].store(index, 0)
+
+    @property
+    def _hash_key(self) -> bytes:
+        return pack("=qq", self.cells.load(layout.HASH_KEY), self.cells.load(layout.HASH_KEY + 1))
