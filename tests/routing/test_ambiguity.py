@@ -1,0 +1,74 @@
+"""A pair of places is ambiguous if, and only if, some path leads to both and neither is more specific."""
+
+import re
+from itertools import combinations, product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kairos.routing.ambiguity import ambiguities
+from kairos.routing.router import Entry
+from kairos.routing.tables import Construction, no_routes
+from tests.routing.reference import regex, specificity
+
+SEGMENTS = ["a", "{}", "{}-{}", "{}.{}", "a{}", "{}b", "a{}b"]
+WORDS = ["a", "ab", "a-b", "a.b", "a-a.b", "a.b-b", "x"]
+PATHS = ["/" + "/".join(words) for size in (1, 2) for words in product(WORDS, repeat=size)]
+
+
+def pattern(segments: list[str]) -> str:
+    names = iter("pqrstuv")
+    return re.sub(r"\{\}", lambda _: f"{{{next(names)}}}", "/" + "/".join(segments))
+
+
+patterns = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=2).map(pattern)
+
+
+def found(one: str, other: str) -> set[str]:
+    construction = Construction(no_routes())
+    for text in (one, other):
+        construction.add(Entry(text, "/", ("GET",), text))
+    root = construction.matcher.any_host.root
+    return (
+        {leaf.endpoints[0].entry.pattern for pair in ambiguities(root) for leaf in pair} if root is not None else set()
+    )
+
+
+def decided_by_the_alphabet(one: str, other: str) -> bool:
+    """Say whether the first segments that differ are equally specific mixes."""
+    for mine, theirs in zip(specificity(one), specificity(other), strict=False):
+        if mine != theirs:
+            return bool(mine[:2] == theirs[:2] and mine[0] == 1)
+    return False
+
+
+@settings(max_examples=300)
+@given(patterns, patterns)
+def test_ambiguous_is_what_shares_a_path_and_is_decided_by_the_alphabet(one: str, other: str) -> None:
+    if specificity(one) == specificity(other):
+        return
+    in_common = any(re.fullmatch(regex(one), path) and re.fullmatch(regex(other), path) for path in PATHS)
+
+    assert bool(found(one, other)) == (in_common and decided_by_the_alphabet(one, other))
+
+
+def test_of_many_branches_at_one_point_each_has_at_most_one_rival() -> None:
+    construction = Construction(no_routes())
+    for number in range(300):
+        construction.add(Entry(f"/{{a}}-{number:03}-{{b}}", "/", ("GET",), number))
+    assert construction.matcher.any_host.root is not None
+
+    pairs = list(ambiguities(construction.matcher.any_host.root))
+
+    assert len(pairs) == 299
+    assert len(pairs) < len(list(combinations(range(300), 2)))
+
+
+def test_branches_that_differ_at_either_end_are_no_rivals() -> None:
+    for text in ("/{{a}}.ext{:03}", "/x{:03}-{{a}}"):
+        construction = Construction(no_routes())
+        for number in range(300):
+            construction.add(Entry(text.format(number), "/", ("GET",), number))
+        assert construction.matcher.any_host.root is not None
+
+        assert not list(ambiguities(construction.matcher.any_host.root))
