@@ -9,6 +9,7 @@ from typing import TypeVar
 from weakref import WeakSet
 
 from kairos.errors import KairosError
+from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.listener import Listener
 from kairos.proxy.plane import DataPlane
@@ -18,6 +19,7 @@ from kairos.shm.zone import Zone
 
 SLICE_SECONDS = 0.002  # the longest that building a snapshot keeps requests waiting
 DRAIN_STEP_SECONDS = 0.05
+LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
 
 T = TypeVar("T")
 _log = logging.getLogger("kairos.gateway")
@@ -61,7 +63,10 @@ class Gateway:
 
     def commit(self, snapshot: Snapshot) -> None:
         """Serve by this snapshot from the next request on; exchanges that run keep theirs."""
-        self._switch_access_log(snapshot.settings.access_log)
+        settings = snapshot.settings
+        if self._snapshot is not None and self._snapshot.settings.log_level != settings.log_level:
+            logs.configure(settings.log_level)
+        self._switch_access_log(settings.access_log)
         self._snapshot = self._plane.snapshot = snapshot
         self._row.store(layout.LIVE_GENERATION, snapshot.generation)
 
@@ -82,9 +87,10 @@ class Gateway:
         plane = self._plane
         plane.is_ready = False
         plane.is_draining = True
+        deadline = self._loop.time() + seconds
+        await asyncio.sleep(min(LAST_HANDSHAKE_SECONDS, seconds))
         for listener in self._listeners:
             listener.close()
-        deadline = self._loop.time() + seconds
         while self._is_serving() and self._loop.time() < deadline:
             for downstream in list(plane.downstreams):
                 downstream.drain(plane.ticker.now)

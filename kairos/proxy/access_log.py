@@ -90,13 +90,13 @@ class AccessLog:
         if not self._lines:
             return
         data = b"".join(self._lines)
-        count = len(self._lines)
         self._lines.clear()
         self._size = 0
         try:
-            os.write(self._fd, data)
+            while data:
+                data = data[os.write(self._fd, data) :]
         except OSError as error:
-            self._lost += count
+            self._lost += data.count(b"\n")
             if not self._is_failing:
                 self._is_failing = True
                 _log.error("the access log %s cannot be written: %s; requests go on", self._path, error.strerror)

@@ -59,5 +59,10 @@ class Live:
 ENDPOINTS = (Health, Ready, Live)
 
 
+def paths(prefix: str | None) -> list[str]:
+    """Return where the endpoints are: under `prefix`, or nowhere for None."""
+    return [] if prefix is None else [prefix + endpoint.path for endpoint in ENDPOINTS]
+
+
 def _json(code: int, **fields: object) -> LocalReply:
     return LocalReply(code, orjson.dumps(fields))

@@ -133,20 +133,23 @@ class Downstream(asyncio.Protocol):
         """Hold the other side back: this one reads too slowly."""
         self._is_full = True
         self._unsent = self._transport.get_write_buffer_size()
-        self.deadline = self.plane.ticker.now + STALL_SECONDS
+        self._watch()
         if self._exchange is not None and self._exchange.upstream is not None:
             self._exchange.upstream.pause_reading()
 
     def resume_writing(self) -> None:
         """Let the other side go on."""
         self._is_full = False
-        self.deadline = NEVER
-        if self._exchange is not None:
-            if self._exchange.upstream is not None:
-                self._exchange.upstream.resume_reading()
-        elif not self._is_closing:
+        exchange = self._exchange
+        if self._is_closing:
+            return
+        if exchange is None:
             self._rest()
             self._process(b"")
+        else:
+            self._watch()
+            if exchange.upstream is not None:
+                exchange.upstream.resume_reading()
 
     # What the exchange asks for.
 
@@ -160,15 +163,14 @@ class Downstream(asyncio.Protocol):
         if self._is_reading and not self._transport.is_closing():
             self._is_reading = False
             self._transport.pause_reading()
-            self.deadline = NEVER
+            self._watch()
 
     def resume_reading(self) -> None:
         """Go on reading."""
         if not self._is_reading and not self._transport.is_closing():
             self._is_reading = True
             self._transport.resume_reading()
-            if self._exchange is not None and not self._exchange.request_done:
-                self.deadline = self.plane.ticker.now + STALL_SECONDS
+            self._watch()
 
     def keeps_alive(self, exchange: Exchange) -> bool:
         """Say whether the connection will be used again after this exchange."""
@@ -181,7 +183,8 @@ class Downstream(asyncio.Protocol):
             self._close(lingers=exchange is not None and not exchange.request_done)
             return
         self._rest()
-        self.resume_reading()
+        if len(self._buffer) <= LARGEST_BACKLOG:
+            self.resume_reading()
         if self._buffer and not self._is_processing:
             self._process(b"")
 
@@ -196,26 +199,24 @@ class Downstream(asyncio.Protocol):
     def expired(self, now: float) -> None:
         """Give up on a client that does not go on."""
         exchange = self._exchange
-        if self._is_full:
-            unsent = self._transport.get_write_buffer_size()
-            if unsent < self._unsent:
-                self._unsent = unsent
+        if self._is_full or self._is_closing:
+            earlier, self._unsent = self._unsent, self._transport.get_write_buffer_size()
+            if 0 < self._unsent < earlier:
                 self.deadline = now + STALL_SECONDS
-                return
-            self.abort_with_exchange("client_stalled")
+            else:
+                self.abort_with_exchange("client_stalled")
         elif exchange is not None and not exchange.request_done:
             exchange.request_failed(BadRequest("The request body stalled", reason="request_body_timeout", status=408))
         elif self._buffer and exchange is None:
             error = BadRequest("The request head did not arrive in time", reason="request_head_timeout", status=408)
             self._refuse(error)
-        elif self._is_closing:
-            self._transport.abort()
         else:
             self._close()
 
     def drain(self, now: float) -> None:
         """Close if nothing is under way and nothing has been for a moment, else let the next answer say `close`."""
-        if self._exchange is None and not self._buffer and now - self._idle_since >= DRAIN_IDLE_SECONDS:
+        is_idle = self._exchange is None and not self._buffer and not self._is_closing
+        if is_idle and now - self._idle_since >= DRAIN_IDLE_SECONDS:
             self._close()
 
     def abort_with_exchange(self, reason: str) -> None:
@@ -240,17 +241,21 @@ class Downstream(asyncio.Protocol):
                 break
             data, searched = rest, 0
         self._is_processing = False
-        if not self._is_closing:
-            self._buffer = data
+        if self._is_closing:
+            return
+        self._buffer = data
+        if self._exchange is None and not self._is_full:
+            self.resume_reading()
+        elif len(data) > LARGEST_BACKLOG:
+            self.pause_reading()
 
     def _next_request(self, data: bytes, searched: int) -> bytes | None:
         """Begin an exchange with the head in `data`; return what follows it, or None if the head is not yet whole."""
         if data[0] in b"\r\n":  # RFC 9112 section 2.2: empty lines before a request are ignored
             return data.lstrip(b"\r\n")
         end = data.find(b"\r\n\r\n", searched) + 4
-        raw = data[:end]
-        if (len(data) if end == 3 else end) > LARGEST_HEAD or raw.count(b"\n") > MOST_FIELDS + 2:
-            self._refuse(BadRequest("The request head is too large", reason="request_head_too_large", status=431))
+        if (len(data) if end == 3 else end) > LARGEST_HEAD:
+            self._refuse(_too_large(f"The request head is larger than {LARGEST_HEAD} bytes"))
             return b""
         if end == 3:
             if self._head_deadline == NEVER:
@@ -258,7 +263,10 @@ class Downstream(asyncio.Protocol):
             self.deadline = self._head_deadline
             self._searched = max(len(data) - 3, 0)
             return None
+        raw = data[:end]
         try:
+            if raw.count(b"\n") > MOST_FIELDS + 2:
+                raise _too_large(f"The request has more than {MOST_FIELDS} header fields")
             validate_request(raw)
             head = RequestHead(raw)
         except BadRequest as error:
@@ -276,6 +284,7 @@ class Downstream(asyncio.Protocol):
         if length == 0:
             exchange.begin()
             return rest
+        self._watch()
         if length == CHUNKED:
             self._chunks = ChunkedReader()
             self._received = 0
@@ -350,10 +359,29 @@ class Downstream(asyncio.Protocol):
             self.deadline = self.plane.ticker.now + LINGER_SECONDS
             self._transport.write_eof()
         else:
+            self._unsent = self._transport.get_write_buffer_size()
             self.deadline = self.plane.ticker.now + STALL_SECONDS
             self._transport.close()
+
+    # Deadlines.
 
     def _rest(self) -> None:
         """Wait for the next request."""
         self._idle_since = self.plane.ticker.now
-        self.deadline = self._idle_since + IDLE_SECONDS
+        self._watch()
+
+    def _watch(self) -> None:
+        """Set the deadline by what the client owes: to read what waits for it, to send a request or its body."""
+        exchange = self._exchange
+        if self._is_full:
+            self.deadline = self.plane.ticker.now + STALL_SECONDS
+        elif exchange is None:
+            self.deadline = self.plane.ticker.now + IDLE_SECONDS
+        elif self._is_reading and not exchange.request_done:
+            self.deadline = self.plane.ticker.now + STALL_SECONDS
+        else:
+            self.deadline = NEVER
+
+
+def _too_large(message: str) -> BadRequest:
+    return BadRequest(message, reason="request_head_too_large", status=431)

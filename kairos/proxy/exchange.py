@@ -179,13 +179,13 @@ class Exchange:
 
     def end_response(self, data: bytes) -> None:
         """Pass on the last piece of the response's body."""
+        self.upstream = None  # it may serve another exchange already: what this client does no longer concerns it
         if self._rechunks:
             data = chunked.encode((data,)) + chunked.LAST_CHUNK
         data = self._with_head(data)
         if data:
             self.response_bytes += len(data)
             self.downstream.write(data)
-        self.upstream = None
         self._end()
         self.downstream.exchange_ended(self._keeps_client)
 
@@ -229,7 +229,7 @@ class Exchange:
                 self.reply(LocalReply.refusal(error))
         except Exception:
             self._connecting = None
-            self.reply(LocalReply.refusal(KairosError("Internal error")))
+            self.request_failed(KairosError("Internal error"))
             raise  # a defect: the loop's exception handler logs it
 
     def _send(self, upstream: "Upstream", pool: "Pool") -> None:
@@ -238,11 +238,11 @@ class Exchange:
         data = request_head(self.head, self._target, pool.authority, downstream.forwarded, self.request_id.encode())
         if self._held:
             data = b"".join((data, *self._held))
+        if not self.request_done:
+            downstream.resume_reading()  # before the first write, which may pause it again
         upstream.send(self, data)
         if self.request_done:
             upstream.await_head()
-        else:
-            downstream.resume_reading()
 
     def _may_resend(self) -> bool:
         return self._held is not None and self.head.method in IDEMPOTENT
@@ -290,7 +290,7 @@ class Exchange:
         plane = self.downstream.plane
         row = plane.row
         row.add(layout.IN_FLIGHT, -1)
-        row.add(layout.RESPONSES_1XX + self.status // 100 - 1, 1)
+        row.add(layout.RESPONSES_1XX + min(self.status // 100, 5) - 1, 1)  # RFC 9110 section 15: 600 and up are errors
         if self.route is not None:
             row.add(self.route.column, 1)
         row.add(layout.BYTES_IN, self.request_bytes)

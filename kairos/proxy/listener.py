@@ -18,11 +18,12 @@ _log = logging.getLogger("kairos.listener")
 class Listener:
     """Accept from one socket. We accept ourselves because an event loop's server would close what it cannot keep."""
 
-    __slots__ = ("_plane", "_resume", "_socket", "_starting")
+    __slots__ = ("_is_closed", "_plane", "_resume", "_socket", "_starting")
 
     def __init__(self, plane: DataPlane, sock: socket.socket) -> None:
         self._plane = plane
         self._socket = sock
+        self._is_closed = False
         self._resume: asyncio.TimerHandle | None = None
         self._starting: set[asyncio.Task[object]] = set()
 
@@ -37,7 +38,10 @@ class Listener:
         self._plane.loop.add_reader(self._socket, self._accept_some)
 
     def close(self) -> None:
-        """Take what has connected already, then close."""
+        """Take what has connected already, then close. May be called again."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._plane.loop.remove_reader(self._socket)
         if self._resume is not None:
             self._resume.cancel()
@@ -62,7 +66,8 @@ class Listener:
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
-            self._pause(error)
+            if not self._is_closed:
+                self._pause(error)
             return False
         sock.setblocking(False)
         loop = self._plane.loop

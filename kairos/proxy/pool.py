@@ -5,6 +5,7 @@ import errno
 import ipaddress
 import socket
 import ssl
+from contextlib import suppress
 from weakref import WeakValueDictionary
 
 from kairos.config.document import Backend
@@ -76,17 +77,9 @@ class Pool:
         self._plane.row.add(layout.UPSTREAM_CONNECTS, 1)
         try:
             return await self._connect()
-        except TimeoutError:
-            failure = UpstreamError("the connection timed out", reason="connect_timeout", retry=Retry.ALWAYS)
-        except ssl.SSLError as error:
-            failure = UpstreamError(f"TLS failed: {error.reason}", reason="tls_failed", retry=Retry.ALWAYS)
-        except socket.gaierror:
-            failure = UpstreamError("the host name is not known", reason="name_not_resolved", retry=Retry.ALWAYS)
         except OSError as error:
-            reason = _REASONS.get(error.errno or 0, "connect_failed")
-            failure = UpstreamError("the connection failed", reason=reason, retry=Retry.ALWAYS)
-        self._plane.row.add(layout.UPSTREAM_FAILURES, 1)
-        raise failure
+            self._plane.row.add(layout.UPSTREAM_FAILURES, 1)
+            raise _failure(error) from None
 
     async def _connect(self) -> Upstream:
         loop, backend = self._plane.loop, self.backend
@@ -104,6 +97,8 @@ class Pool:
         except BaseException:
             sock.close()
             raise
+        if upstream.is_closing:
+            raise ConnectionResetError(errno.ECONNRESET, "closed at once")
         return upstream
 
     async def _resolve(self) -> list[Address]:
@@ -118,20 +113,34 @@ class Pool:
 
     async def _open_socket(self, addresses: list[Address]) -> socket.socket:
         """Connect to the first address that answers."""
-        failure: OSError | None = None
-        for family, address in addresses:
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            try:
-                await self._plane.loop.sock_connect(sock, address)
-            except OSError as error:
-                sock.close()
-                failure = error
-            except BaseException:
-                sock.close()
-                raise
-            else:
-                return sock
-        raise failure or OSError("the name has no address")
+        *others, last = addresses
+        for address in others:
+            with suppress(OSError):
+                return await self._open_one(address)
+        return await self._open_one(last)
+
+    async def _open_one(self, address: Address) -> socket.socket:
+        family, where = address
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            await self._plane.loop.sock_connect(sock, where)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+def _failure(error: OSError) -> UpstreamError:
+    """Say in words for clients why a connection could not be opened."""
+    if isinstance(error, TimeoutError):
+        message, reason = "the connection timed out", "connect_timeout"
+    elif isinstance(error, ssl.SSLError):
+        message, reason = f"TLS failed: {error.reason}", "tls_failed"
+    elif isinstance(error, socket.gaierror):
+        message, reason = "the host name is not known", "name_not_resolved"
+    else:
+        message, reason = "the connection failed", _REASONS.get(error.errno or 0, "connect_failed")
+    return UpstreamError(message, reason=reason, retry=Retry.ALWAYS)
 
 
 class Pools:

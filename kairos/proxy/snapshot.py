@@ -9,7 +9,7 @@ from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.pool import Pool, Pools
-from kairos.routing.router import Entry, Router
+from kairos.routing.router import Entry, Router, entry_of
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
 from kairos.shm.zone import Zone
 
@@ -84,15 +84,7 @@ class SnapshotBuilder:
             RoundRobin([self._pools.of(backend) for backend in route.backends], self._position(route)),
             self._zone.column(route.external_path),
         )
-        return Entry(
-            route.external_path,
-            route.internal_path,
-            route.methods,
-            destination,
-            hosts=route.hosts,
-            trailing_slash=route.trailing_slash,
-            empty_segments=route.empty_segments,
-        )
+        return entry_of(route, destination)
 
     def _filters(self, route: Route) -> list[Filter]:
         filters: list[Filter] = []

@@ -74,8 +74,9 @@ class Ticker:
         self.now = now
         self.date_line = date_line(wall)
         self._turn = (self._turn + 1) % len(self._slots)
-        for item in [item for item in self._slots[self._turn] if item.deadline <= now]:
-            item.expired(now)
+        for item in tuple(self._slots[self._turn]):
+            if item.deadline <= now:  # those before it may have moved it
+                item.expired(now)
         for call in self._on_tick:
             call(now)
 

@@ -7,6 +7,7 @@ from kairos.errors import Retry, UpstreamError, UpstreamTimeout
 from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead, validate_response
 from kairos.proxy.ticker import NEVER
+from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 HEAD_SECONDS = 30.0  # from the last byte of the request to the head of the response
 SILENCE_SECONDS = 60.0  # between two reads of a response body
+CLOSE_SECONDS = 5.0  # to send what is left
 LARGEST_HEAD = 32 << 10
 BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
 
@@ -37,6 +39,7 @@ class Upstream(asyncio.Protocol):
         "_buffer",
         "_chunks",
         "_exchange",
+        "_is_paused",
         "_keep_alive",
         "_left",
         "_plane",
@@ -58,6 +61,7 @@ class Upstream(asyncio.Protocol):
         self._left = self.IDLE
         self._buffer = b""
         self._chunks: ChunkedReader | None = None
+        self._is_paused = False
         self._keep_alive = False
         self.deadline = NEVER
         self.is_closing = False
@@ -70,6 +74,7 @@ class Upstream(asyncio.Protocol):
         """Begin an exchange with the head of its request and what there is of its body."""
         self._exchange = exchange
         self._left = self.AWAITS_HEAD
+        self.deadline = NEVER  # until the request has been sent
         self.is_reused = self.requests > 0
         self.requests += 1
         self._transport.write(data)
@@ -85,19 +90,22 @@ class Upstream(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Read no more until `resume_reading`: the client is slow, and that is not the backend's silence."""
-        self.deadline = NEVER
-        if not self.is_closing:
+        if not self._is_paused and not self.is_closing:
+            self._is_paused = True
+            self.deadline = NEVER
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Go on reading."""
-        self.deadline = self._plane.ticker.now + SILENCE_SECONDS
-        if not self.is_closing:
+        if self._is_paused and not self.is_closing:
+            self._is_paused = False
+            self.deadline = self._plane.ticker.now + SILENCE_SECONDS
             self._transport.resume_reading()
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection when everything is sent."""
         self.is_closing = True
+        self.deadline = self._plane.ticker.now + CLOSE_SECONDS
         self._transport.close()
 
     def abort(self) -> None:
@@ -113,6 +121,7 @@ class Upstream(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
         self._plane.ticker.watch(self)
+        self._plane.row.add(layout.UPSTREAM_OPEN, 1)
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
@@ -127,7 +136,8 @@ class Upstream(asyncio.Protocol):
             self._fail(error)
 
     def eof_received(self) -> None:
-        """End a response that ends with the connection."""
+        """End a response that ends with the connection; `connection_lost` will follow."""
+        self.is_closing = True
         if self._left == UNTIL_CLOSE:
             self._finish(b"")
 
@@ -135,6 +145,7 @@ class Upstream(asyncio.Protocol):
         """End, whatever was under way."""
         self.is_closing = True
         self._plane.ticker.forget(self)
+        self._plane.row.add(layout.UPSTREAM_OPEN, -1)
         if self._exchange is None:
             self._pool.remove(self)
         elif self._left == self.AWAITS_HEAD and not self._buffer:
@@ -157,7 +168,9 @@ class Upstream(asyncio.Protocol):
 
     def expired(self, now: float) -> None:
         """Give up waiting."""
-        if self._exchange is None:
+        if self.is_closing:
+            self.abort()
+        elif self._exchange is None:
             self.close()
         elif self._left == self.AWAITS_HEAD:
             self._fail(UpstreamTimeout(f"Request timeout after {HEAD_SECONDS:.0f}s", reason="response_head_timeout"))
@@ -167,27 +180,30 @@ class Upstream(asyncio.Protocol):
     # Reading a response.
 
     def _read_head(self, data: bytes) -> None:
+        """Read the head of the response, and the interim answers before it."""
         searched = max(len(self._buffer) - 3, 0)
-        if self._buffer:
-            data = self._buffer + data
-        end = data.find(b"\r\n\r\n", searched) + 4
-        if end == 3 or end > LARGEST_HEAD:
-            if len(data) > LARGEST_HEAD:
+        data = self._buffer + data
+        while self._left == self.AWAITS_HEAD:
+            end = data.find(b"\r\n\r\n", searched) + 4
+            if (len(data) if end == 3 else end) > LARGEST_HEAD:
                 raise UpstreamError("the head of the answer is too large", reason="response_head_too_large")
-            self._buffer = data
-            return
+            if end == 3:
+                self._buffer = data
+                return
+            self._take_head(data[:end])
+            data, searched = data[end:], 0
         self._buffer = b""
-        raw = data[:end]
+        self._read_body(data)
+
+    def _take_head(self, raw: bytes) -> None:
         validate_response(raw)
         exchange = cast("Exchange", self._exchange)
         head = ResponseHead(raw, to_head=exchange.head.method == b"HEAD")
-        rest = data[end:]
+        if head.status == 101:
+            raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
         if head.status < 200:
-            if head.status == 101:
-                raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
+            self.is_reused = False  # it lives: if it is lost from here on, that is no stale reuse
             exchange.interim(head)
-            if rest:
-                self._read_head(rest)
             return
         self._keep_alive = head.keep_alive
         self._left = head.body_length
@@ -195,7 +211,6 @@ class Upstream(asyncio.Protocol):
         if self._left == CHUNKED:
             self._chunks = ChunkedReader()
         exchange.begin_response(head)
-        self._read_body(rest)
 
     def _read_body(self, data: bytes) -> None:
         left = self._left
@@ -233,8 +248,10 @@ class Upstream(asyncio.Protocol):
         exchange = cast("Exchange", self._exchange)
         self._exchange = None
         self._left = self.IDLE
+        self.resume_reading()
         self.deadline = NEVER
-        if self._keep_alive and exchange.request_done and not overlong and not self.is_closing:
+        is_clean = self._keep_alive and exchange.request_done and not overlong and not self.is_closing
+        if is_clean and not self._transport.get_write_buffer_size():
             self._pool.give(self)
         else:
             self.close()

@@ -34,6 +34,9 @@ DROPPED_FROM_RESPONSES = (*HOP_BY_HOP, *WRITTEN_FOR_CLIENTS, b"proxy-authenticat
 REQUEST_COPY = FieldSet(DROPPED_FROM_REQUESTS, drops_underscores=True)
 RESPONSE_COPY = FieldSet(DROPPED_FROM_RESPONSES)
 
+# RFC 9110 section 8.6: 1xx and 204 have no Content-Length, and who believed one would wait for a body.
+BODILESS_COPY = FieldSet((*DROPPED_FROM_RESPONSES, b"content-length"))
+
 # Framing is decided before the copy: a client that names these in Connection cannot take them away.
 _KEPT = frozenset((b"close", b"keep-alive", b"content-length", b"content-type", b"date", b""))
 
@@ -43,11 +46,11 @@ def tokens(value: bytes) -> list[bytes]:
     return [token.strip(b" \t") for token in value.lower().split(b",")]
 
 
-def copy_for(connection: bytes | None, usual: FieldSet) -> FieldSet:
-    """Return the set to copy with: `usual`, and what this Connection value names (RFC 9110 section 7.6.1)."""
+def copy_for(raw: bytes, connection: bytes | None, usual: FieldSet) -> FieldSet:
+    """Return the set to copy the head `raw` with: `usual`, and what Connection names (RFC 9110 section 7.6.1)."""
     if connection is None:
         return usual
-    named = [name for name in tokens(connection) if name not in _KEPT and name not in usual.names and len(name) < 32]
-    if not named:
-        return usual
-    return FieldSet((*usual.names, *dict.fromkeys(named)), usual is REQUEST_COPY)
+    named = {name for name in tokens(connection) if name not in _KEPT and name not in usual.names}
+    if named:  # only what is there counts, so that thousands of names cost no more than a head has fields
+        named &= {line.partition(b":")[0].lower() for line in raw.split(b"\r\n")}
+    return FieldSet((*usual.names, *named), usual is REQUEST_COPY) if named else usual

@@ -37,13 +37,14 @@ class RequestHead:
         `body_length` is a number of bytes, or CHUNKED. Raises BadRequest.
         """
         self.raw = raw
-        self.method, self.target, rest = raw.split(b" ", 2)
+        self.method, _, rest = raw.partition(b" ")
+        self.target, _, rest = rest.partition(b" ")
         self.is_http11 = _is_http11(rest)
         host, length, coding, self.connection = REQUEST_FACTS.values(raw)
         self.keep_alive = _keeps_alive(self.connection, self.is_http11)
-        if self.target[:1] != b"/":
-            host = self._read_other_form(host)
         self.host = self._checked_host(host)
+        if self.target[:1] != b"/":
+            self._read_other_form()
         if length is not None:
             self.body_length = int(length)
         elif coding is None:
@@ -51,7 +52,7 @@ class RequestHead:
         else:
             self.body_length = self._coded_length(coding)
 
-    def _read_other_form(self, host: bytes | None) -> bytes | None:
+    def _read_other_form(self) -> None:
         """Turn absolute-form into origin-form (RFC 9112 section 3.2.2: its authority replaces Host)."""
         scheme, mark, rest = self.target.partition(b"://")
         if not mark or scheme.lower() not in (b"http", b"https"):
@@ -59,7 +60,7 @@ class RequestHead:
         authority = re.split(rb"[/?]", rest, maxsplit=1)[0]
         path = rest[len(authority) :]
         self.target = path if path.startswith(b"/") else b"/" + path
-        return authority if host is not None or not self.is_http11 else None
+        self.host = self._checked_host(authority)
 
     def _checked_host(self, host: bytes | None) -> bytes:
         """Refuse a missing, repeated or malformed Host (RFC 9112 section 3.2)."""
@@ -102,6 +103,7 @@ class ResponseHead:
             if coding.lower() != b"chunked":
                 raise UpstreamError("the answer has an unknown transfer coding", reason="upstream_transfer_encoding")
             self.body_length = CHUNKED
+            self.keep_alive &= raw[7:8] == b"1"  # RFC 9112 section 6.1: HTTP/1.0 has no codings; do not trust the end
         elif length is not None:
             self.body_length = int(length)
         else:
@@ -131,8 +133,8 @@ def validate_response(raw: bytes) -> None:
         pass  # a 101; the caller knows that none was asked for
     except httptools.HttpParserError:
         raise UpstreamError("the answer is malformed", reason="malformed_response") from None
-    if raw[:7] != b"HTTP/1.":
-        raise UpstreamError("the answer is of an unknown version", reason="malformed_response")
+    if raw[:7] != b"HTTP/1." or raw[9:10] == b"0":  # RFC 9110 section 15: a status begins with 1
+        raise UpstreamError("the answer is of an unknown version or status", reason="malformed_response")
 
 
 @lru_cache(maxsize=1024)

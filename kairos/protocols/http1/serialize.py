@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from kairos.protocols.http1.fields import REQUEST_COPY, RESPONSE_COPY, copy_for
+from kairos.protocols.http1.fields import BODILESS_COPY, REQUEST_COPY, RESPONSE_COPY, copy_for
 from kairos.protocols.http1.head import CHUNKED, RequestHead, ResponseHead
 
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -14,26 +14,29 @@ def forwarded(address: str, scheme: str) -> bytes:
     return f"X-Forwarded-For: {address}\r\nX-Forwarded-Proto: {scheme}\r\n".encode()
 
 
-def request_head(head: RequestHead, target: bytes, authority: bytes, forwarded_lines: bytes, request_id: bytes) -> bytes:
+def request_head(
+    head: RequestHead, target: bytes, authority: bytes, forwarded_lines: bytes, request_id: bytes
+) -> bytes:
     """Return the head for a backend: the fields of the client that are for it, and what we vouch for."""
     before = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (head.method, target, authority)
     coding = b"Transfer-Encoding: chunked\r\n" if head.body_length == CHUNKED else b""
     host = b"X-Forwarded-Host: %b\r\n" % head.host if head.host else b""
     after = b"%b%b%bX-Request-ID: %b\r\n\r\n" % (forwarded_lines, host, coding, request_id)
-    return copy_for(head.connection, REQUEST_COPY).copy_without(head.raw, before, after)
+    return copy_for(head.raw, head.connection, REQUEST_COPY).copy_without(head.raw, before, after)
 
 
 def response_head(head: ResponseHead, own_lines: bytes, chunked: bool) -> bytes:
     """Return the head to send to the client with `own_lines` added; `chunked` tells how the body will be framed."""
     before = b"HTTP/1.1" + head.raw[8 : head.raw.find(b"\n") + 1]
     coding = b"Transfer-Encoding: chunked\r\n" if chunked else b""
-    return copy_for(head.connection, RESPONSE_COPY).copy_without(head.raw, before, coding + own_lines + _END)
+    usual = BODILESS_COPY if head.status == 204 else RESPONSE_COPY
+    return copy_for(head.raw, head.connection, usual).copy_without(head.raw, before, coding + own_lines + _END)
 
 
 def interim_head(head: ResponseHead) -> bytes:
     """Return a 1xx answer to send to the client."""
     before = b"HTTP/1.1" + head.raw[8 : head.raw.find(b"\n") + 1]
-    return copy_for(head.connection, RESPONSE_COPY).copy_without(head.raw, before, _END)
+    return copy_for(head.raw, head.connection, BODILESS_COPY).copy_without(head.raw, before, _END)
 
 
 def local_head(status: int, content_type: str, length: int, own_lines: bytes) -> bytes:
