@@ -90,6 +90,12 @@ class Channel:
         except (BrokenPipeError, ConnectionResetError):
             self._drop_backlog()  # the other side is gone; `receive` still has what it said last
 
+    def finish(self) -> None:
+        """Write everything, however long that takes; for a process that is about to end."""
+        if self._backlog:
+            self._socket.setblocking(True)
+            self.flush()
+
     def receive(self) -> list[Message]:
         """Return the complete messages that have arrived; sets `at_eof` when the other side is gone."""
         try:

@@ -126,6 +126,7 @@ class Children:
             for close in self.private:
                 close(keep)
             main(theirs)
+            theirs.finish()
             status = 0
         except SystemExit as exit_:
             status = exit_.code if isinstance(exit_.code, int) else int(bool(exit_.code))

@@ -99,6 +99,18 @@ def test_what_does_not_fit_at_once_is_told_while_the_child_reads(family: Family)
     assert family.heard[0].fields["lengths"] == [len(text)] * 3
 
 
+def test_long_last_words_are_heard_to_their_end(family: Family) -> None:
+    def farewell(channel: Channel) -> None:
+        for _ in range(3):
+            channel.send("farewell", text="x" * (MAX_MESSAGE_BYTES - 100))
+
+    family.fork(farewell)
+
+    family.turn_until(lambda: bool(family.ends))
+
+    assert len(family.heard) == 3
+
+
 @pytest.mark.parametrize(
     ("main", "how"),
     [
@@ -126,7 +138,7 @@ def test_a_child_holds_nothing_that_is_not_for_it(family: Family) -> None:
     """Or the end of the supervisor would not be seen, and listeners would live on in processes that do not accept."""
     kept, private = socket.socket(), socket.socket()
     closed: list[list[socket.socket]] = []
-    sibling = family.fork(lambda channel: listen(channel) and None)
+    sibling = family.fork(lambda _: signal.pause())
 
     def close(keep: object) -> None:
         closed.append([sock for sock in (kept, private) if sock not in keep])  # type: ignore[operator]

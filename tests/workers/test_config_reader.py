@@ -62,11 +62,10 @@ def test_a_signal_to_end_comes_before_any_outcome(children: Children) -> None:
 
 def test_each_reading_has_its_own_outcome(children: Children) -> None:
     outcomes: list[Outcome] = []
-    mains = iter([send_document, lambda _: os._exit(1)])
-    reader = ConfigReader(children, lambda channel: main(channel), 30)
+    mains: list[Callable[[Channel], None]] = [send_document, lambda _: os._exit(1)]
+    reader = ConfigReader(children, lambda channel: mains[len(outcomes)](channel), 30)
     reader.on_outcome = outcomes.append
     for number in (1, 2):
-        main = next(mains)
         reader.start()
         while len(outcomes) < number:
             children.turn(reader.deadline)

@@ -15,7 +15,7 @@ def watch() -> Watch:
 def watched(watch: Watch, beats: dict[int, float], start: float, end: float) -> list[tuple[float, Dump | Kill]]:
     """Check every half second, as the supervisor does, and return what was done when."""
     moments = (start + 0.5 * step for step in count())
-    found = []
+    found: list[tuple[float, Dump | Kill]] = []
     for now in moments:
         if now > end:
             return found
