@@ -81,7 +81,17 @@ def test_match(
 ) -> None:
     router = implementation.Router.of(implementation.entry_of(route, None) for route in routes(size))
 
-    measure(benchmark, router, lambda: paths(size))
+    measure(benchmark, router, arriving(paths(size)))
+
+
+@pytest.mark.parametrize("paths", [static_paths, dynamic_paths], ids=["static", "dynamic"])
+def test_match_what_no_cache_holds(
+    benchmark: BenchmarkFixture, implementation: Any, paths: Callable[[int], list[bytes]]
+) -> None:
+    """Draw other paths for each round, from more routes than the processor's caches hold: the worst there is."""
+    router = implementation.Router.of(implementation.entry_of(route, None) for route in routes(10_000))
+
+    measure(benchmark, router, lambda: paths(10_000))
 
 
 def test_match_on_a_named_host(benchmark: BenchmarkFixture, implementation: Any) -> None:
@@ -89,13 +99,13 @@ def test_match_on_a_named_host(benchmark: BenchmarkFixture, implementation: Any)
         implementation.entry_of(route, None) for route in routes(1_000, ("gateway.example", "*.example.com"))
     )
 
-    measure(benchmark, router, lambda: dynamic_paths(1_000))
+    measure(benchmark, router, arriving(dynamic_paths(1_000)))
 
 
 def test_normalise_and_match(benchmark: BenchmarkFixture, implementation: Any) -> None:
     router = implementation.Router.of(implementation.entry_of(route, None) for route in routes(1_000))
 
-    measure(benchmark, router, lambda: odd_paths(1_000))
+    measure(benchmark, router, arriving(odd_paths(1_000)))
 
 
 def test_build_a_router_of_10_000_routes(benchmark: BenchmarkFixture) -> None:
@@ -121,7 +131,7 @@ def test_check_10_000_routes(benchmark: BenchmarkFixture) -> None:
 
 
 def measure(benchmark: BenchmarkFixture, router: Any, paths: Callable[[], list[bytes]]) -> None:
-    """Match fresh paths in each round: bytes that nobody has hashed yet, as they come from the wire."""
+    """Match the paths that `paths` returns for each round."""
     random.seed(1)
     match = router.match
 
@@ -130,3 +140,8 @@ def measure(benchmark: BenchmarkFixture, router: Any, paths: Callable[[], list[b
             match(b"GET", b"gateway.example", target)
 
     benchmark.pedantic(run, setup=lambda: ((paths(),), {}), rounds=50, warmup_rounds=3)
+
+
+def arriving(paths: list[bytes]) -> Callable[[], list[bytes]]:
+    """Return a function that copies the paths: bytes that nobody has hashed yet, as they come from the wire."""
+    return lambda: [bytes(bytearray(path)) for path in paths]

@@ -31,7 +31,7 @@ cdef class Endpoint:
 
 @cython.final
 cdef class Match:
-    cdef Endpoint _endpoint
+    cdef readonly Endpoint endpoint
     cdef readonly tuple params
     cdef readonly bytes upstream_target
 
@@ -103,11 +103,11 @@ cdef class Matcher:
     @cython.locals(received=bytes, path=bytes, captured=list, leaf=Leaf, endpoint=Endpoint, match=Match)
     cpdef Match match(self, bytes method, bytes host, bytes target)
 
-    @cython.locals(leaf=Leaf, builtin=Leaf, group=Group)
+    @cython.locals(leaf=Leaf, builtin=Leaf)
     cdef Leaf _find(self, bytes host, bytes path, list captured)
 
-    @cython.locals(groups=list, name=bytes, group=Group, dot=Py_ssize_t)
-    cdef list _groups(self, bytes host)
+    @cython.locals(leaf=Leaf, group=Group, name=bytes, dot=Py_ssize_t)
+    cdef Leaf _find_on_host(self, bytes host, bytes path, bint is_builtin, list captured)
 
 
 cpdef bytes host_name(bytes host)

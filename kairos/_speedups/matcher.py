@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 
 from kairos._speedups import normal_path
 from kairos.errors import BadRequest, MethodNotAllowed, RouteNotFound
@@ -111,9 +112,9 @@ class Endpoint:
         self._query = rewrite.query
         self._keeps_path = rewrite.keeps_path
         self._may_climb = rewrite.may_climb
-        self._fixed: bytes | None = None
+        self._fixed: bytes | None = None  # without parameters and query the upstream target is always the same
         if literal is not None:
-            self._fixed = self.upstream_target(literal, literal, [b""])
+            self._fixed = self.upstream_target(literal, literal, [b""])  # all that can be captured here is no tail
 
     def upstream_target(self, target: bytes, path: bytes, captured: list[bytes]) -> bytes:
         """Return path and query to forward; `target` is in normal form and begins with `path`."""
@@ -135,21 +136,21 @@ class Endpoint:
 class Match:
     """Where a request goes. `params` are the captured values in the order of the pattern, escaped as they came."""
 
-    __slots__ = ("_endpoint", "params", "upstream_target")
+    __slots__ = ("endpoint", "params", "upstream_target")
 
-    _endpoint: Endpoint
+    endpoint: Endpoint
     params: tuple[bytes, ...]
     upstream_target: bytes
 
     @property
     def destination(self) -> object:
         """The destination of the route."""
-        return self._endpoint.destination
+        return self.endpoint.destination
 
     @property
     def pattern(self) -> str:
         """The external path of the route."""
-        return self._endpoint.entry.pattern
+        return self.endpoint.entry.pattern
 
 
 class Leaf:
@@ -158,7 +159,7 @@ class Leaf:
     __slots__ = ("_by_method", "_first", "allow", "endpoints")
 
     def __init__(self, endpoints: tuple[Endpoint, ...]) -> None:
-        self.endpoints = tuple(sorted(endpoints, key=endpoint_rank))
+        self.endpoints = tuple(sorted(endpoints, key=attrgetter("rank")))
         self._first = self.endpoints[0]
         self._by_method, self.allow = method_table(tuple((one.rank, one.entry.methods) for one in self.endpoints))
 
@@ -327,7 +328,7 @@ class Matcher:
         if endpoint.rank == _NO_TAIL:
             captured.append(b"")
         match = Match.__new__(Match)
-        match._endpoint = endpoint
+        match.endpoint = endpoint
         match.params = tuple(captured)
         match.upstream_target = endpoint.upstream_target(target, path, captured)
         return match
@@ -335,28 +336,31 @@ class Matcher:
     def _find(self, host: bytes, path: bytes, captured: list[bytes]) -> Leaf | None:
         builtin = self.builtins.get(path) if self.builtins else None
         if self.exact or self.wildcards:
-            for group in self._groups(host):
-                leaf = group.find(path, builtin is not None, captured)
-                if leaf is not None:
-                    return leaf
+            leaf = self._find_on_host(host, path, builtin is not None, captured)
+            if leaf is not None:
+                return leaf
         leaf = self.any_host.find(path, builtin is not None, captured)
         return leaf if leaf is not None else builtin
 
-    def _groups(self, host: bytes) -> list[Group]:
-        """List the groups that name a host or its domains, the longest name first."""
-        groups = []
-        name = host_name(host)
-        group = self.exact.get(name)
+    def _find_on_host(self, host: bytes, path: bytes, is_builtin: bool, captured: list[bytes]) -> Leaf | None:
+        """Look among the routes for this host, then among those for wildcards, the longest one first."""
+        leaf = None
+        name = host
+        group = self.exact.get(name)  # most clients write a host in the form that is kept here
+        if group is None:
+            name = host_name(host)
+            group = self.exact.get(name)
         if group is not None:
-            groups.append(group)
-        if self.wildcards and len(name) <= MAX_HOST_BYTES:
-            dot = name.find(b".", 1)
-            while dot >= 0:
-                group = self.wildcards.get(name[dot:])
-                if group is not None:
-                    groups.append(group)
-                dot = name.find(b".", dot + 1)
-        return groups
+            leaf = group.find(path, is_builtin, captured)
+        if leaf is not None or not self.wildcards or len(name) > MAX_HOST_BYTES:
+            return leaf
+        dot = name.find(b".", 1)
+        while dot >= 0 and leaf is None:
+            group = self.wildcards.get(name[dot:])
+            if group is not None:
+                leaf = group.find(path, is_builtin, captured)
+            dot = name.find(b".", dot + 1)
+        return leaf
 
 
 @lru_cache
@@ -411,8 +415,3 @@ def raw_path(target: bytes) -> bytes:
 def shown(text: bytes) -> str:
     """Return bytes from the wire for a message."""
     return text.decode("ascii", "backslashreplace")
-
-
-def endpoint_rank(endpoint: Endpoint) -> int:
-    """Order endpoints: the pattern that stands at a place itself comes first."""
-    return endpoint.rank

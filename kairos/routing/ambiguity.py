@@ -66,14 +66,11 @@ def _common_branches(one: Node, other: Node) -> Iterator[tuple[Node, Node]]:
 
 
 def _some_leaf(node: Node) -> Leaf | None:
-    """Return a place below a node that takes at least one segment more."""
+    """Return a place that takes at least one segment more; every branch leads to one."""
     if node.tail is not None:
         return node.tail
-    for branch in (*node.literals.values(), *(mixed.node for mixed in _parameters(node))):
-        leaf = branch.leaf or _some_leaf(branch)
-        if leaf is not None:
-            return leaf
-    return None
+    branch = next(iter((*node.literals.values(), *(mixed.node for mixed in _parameters(node)))), None)
+    return branch.leaf or _some_leaf(branch) if branch is not None else None
 
 
 def _parameters(node: Node) -> tuple[Mixed, ...]:

@@ -1,5 +1,7 @@
 """Internal paths: how what a pattern captured becomes the path and query that a backend sees."""
 
+from functools import lru_cache
+
 from kairos._speedups.matcher import CLIMBS, Rewrite, Template
 from kairos.errors import BadRequest
 from kairos.routing.normalize import escape_query
@@ -38,6 +40,8 @@ def _parse_query(text: str, pattern: Pattern) -> Template:
 
 def _positions(names: list[str], pattern: Pattern) -> tuple[int, ...]:
     """Say of each placeholder which captured value fills it. A tail may be written with its dots or without."""
+    if not names:
+        return ()
     known = {name: index for index, name in enumerate(pattern.names)}
     if pattern.has_tail:
         known[pattern.names[-1] + "..."] = len(pattern.names) - 1
@@ -45,7 +49,13 @@ def _positions(names: list[str], pattern: Pattern) -> tuple[int, ...]:
         if name not in known:
             there = ", ".join(f"{{{name}}}" for name in pattern.names) or "none"
             raise PatternError(f"{{{name}}} is no parameter of '{pattern.text}'", f"use one of its parameters: {there}")
-    return tuple(known[name] for name in names)
+    return _shared(tuple(known[name] for name in names))
+
+
+@lru_cache(1024)
+def _shared(positions: tuple[int, ...]) -> tuple[int, ...]:
+    """Return one object for equal positions: a large table is smaller, and touches less memory."""
+    return positions
 
 
 def _fills_segments(literals: tuple[bytes, ...]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from itertools import combinations, product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,39 @@ def test_ambiguous_is_what_shares_a_path_and_is_decided_by_the_alphabet(one: str
     in_common = any(re.fullmatch(regex(one), path) and re.fullmatch(regex(other), path) for path in PATHS)
 
     assert bool(found(one, other)) == (in_common and decided_by_the_alphabet(one, other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/x-{a}/{rest...}", "/{a}-y/b/{c}"),
+        ("/{a}-y/b/{c}", "/x-{a}/{rest...}"),
+        ("/x-{a}/{rest...}", "/{a}-y/{rest...}"),
+        ("/x-{a}/{b}/{rest...}", "/{a}-y/b/c/d"),
+        ("/x-{a}/{b}.{c}", "/{a}-y/b.c"),
+        ("/x-{a}/b.c", "/{a}-y/{b}.{c}"),
+        ("/p/{q}/x-{a}", "/p/{q}/{a}-y"),
+        ("/x-{a}/b", "/{a}-y/b"),
+    ],
+)
+def test_the_rest_of_the_patterns_may_meet_in_many_ways(one: str, other: str) -> None:
+    assert found(one, other) == {one, other}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/x-{a}/{rest...}", "/{a}-y"),
+        ("/{a}-y", "/x-{a}/{rest...}"),
+        ("/x-{a}/b/", "/{a}-y/{b}.{c}"),
+        ("/x-{a}/", "/{a}-y/{b}"),
+        ("/x-{a}/{b}", "/{a}-y/"),
+        ("/x-{a}/{b}/c", "/{a}-y/{b}/d"),
+        ("/x-{a}/v{b}", "/{a}-y/w{b}"),
+    ],
+)
+def test_the_rest_of_the_patterns_may_have_nothing_in_common(one: str, other: str) -> None:
+    assert not found(one, other)
 
 
 def test_of_many_branches_at_one_point_each_has_at_most_one_rival() -> None:

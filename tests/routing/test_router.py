@@ -127,13 +127,13 @@ def test_a_branch_that_leads_nowhere_is_left_for_the_next_best() -> None:
 
 
 def test_mixed_segments_capture_as_much_as_they_can_from_the_left() -> None:
-    router = Router.of([route("/f/{name}.{suffix}"), route("/v{major}/{x}"), route("/d/{a}2{b}")])
+    router = Router.of([route("/f/{name}.{suffix}"), route("/v{major}/{x}"), route("/d/{a}2{b}"), route("/e/{a}F")])
 
     assert find(router, "/f/archive.tar.gz").params == (b"archive.tar", b"gz")
     assert find(router, "/f/..x").params == (b".", b"x")
     assert find(router, "/v1/y").params == (b"1", b"y")
     assert find(router, "/d/x2y").params == (b"x", b"y")
-    for path in ("/f/plain", "/f/.x", "/f/x.", "/f/.", "/v/y", "/d/2y", "/d/x%2Fy"):
+    for path in ("/f/plain", "/f/.x", "/f/x.", "/f/.", "/v/y", "/d/2y", "/d/x%2Fy", "/e/x%2F"):
         with pytest.raises(RouteNotFound):
             find(router, path)
 
@@ -333,6 +333,14 @@ def test_a_host_is_compared_without_case_port_and_final_dot() -> None:
     for host in ("example.org", "[2001:db8::2]", "[", "", ":80", ".", "." * 10_000):
         with pytest.raises(RouteNotFound):
             find(router, "/a", host=host)
+
+
+def test_no_wildcard_is_looked_for_behind_a_host_that_is_too_long() -> None:
+    router = Router.of([route("/a", hosts=("*.example.com",))])
+
+    assert found(router, "/a", host="a." * 100 + "example.com") == "GET /a"
+    with pytest.raises(RouteNotFound):
+        find(router, "/a", host="a." * 125 + "example.com")
 
 
 def test_the_first_host_group_in_which_a_path_matches_decides_the_method() -> None:
