@@ -3,6 +3,7 @@
 import logging
 import os
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from kairos.errors import KairosError
@@ -40,7 +41,7 @@ class AccessLog:
     def write(self, exchange: "Exchange") -> None:
         """Record an exchange that has ended."""
         downstream, head = exchange.downstream, exchange.head
-        now, started = downstream.plane.loop.time(), exchange.started
+        now, started = monotonic(), exchange.started
         self._append(
             AccessRecord(
                 timestamp=timestamp(),

@@ -354,12 +354,12 @@ class Downstream(asyncio.Protocol):
         """Close when everything is sent; linger if the client may still be sending, or a reset would eat the answer."""
         self._is_closing = True
         self._buffer = b""
+        self._unsent = self._transport.get_write_buffer_size()
         if lingers and self._transport.can_write_eof():
             self.resume_reading()
             self.deadline = self.plane.ticker.now + LINGER_SECONDS
             self._transport.write_eof()
         else:
-            self._unsent = self._transport.get_write_buffer_size()
             self.deadline = self.plane.ticker.now + STALL_SECONDS
             self._transport.close()
 
@@ -376,7 +376,7 @@ class Downstream(asyncio.Protocol):
         if self._is_full:
             self.deadline = self.plane.ticker.now + STALL_SECONDS
         elif exchange is None:
-            self.deadline = self.plane.ticker.now + IDLE_SECONDS
+            self.deadline = min(self._head_deadline, self.plane.ticker.now + IDLE_SECONDS)
         elif self._is_reading and not exchange.request_done:
             self.deadline = self.plane.ticker.now + STALL_SECONDS
         else:

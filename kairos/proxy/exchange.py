@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from kairos.errors import KairosError, Retry, UpstreamError
@@ -72,7 +73,7 @@ class Exchange:
         self.response_bytes = 0
         self.status = 0
         self.reason = ""
-        self.started = downstream.plane.loop.time()
+        self.started = monotonic()
         self.connected: float | None = None
         self.first_byte: float | None = None
         self._attempts = 0
@@ -158,7 +159,7 @@ class Exchange:
         self.status = head.status
         self._held = None
         if plane.access_log is not None:
-            self.first_byte = plane.loop.time()
+            self.first_byte = monotonic()
         is_http11 = self.head.is_http11
         unknown_length = head.body_length in (CHUNKED, UNTIL_CLOSE)
         self._rechunks = unknown_length and is_http11
@@ -219,7 +220,7 @@ class Exchange:
         try:
             upstream = await pool.connect()
             self._connecting = None
-            self.connected = self.downstream.plane.loop.time()
+            self.connected = monotonic()
             self._send(upstream, pool)
         except UpstreamError as error:
             self._connecting = None

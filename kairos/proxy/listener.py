@@ -78,7 +78,7 @@ class Listener:
 
     def _started(self, task: asyncio.Task[object]) -> None:
         self._starting.discard(task)
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, OSError):
             raise error
 

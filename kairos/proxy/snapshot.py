@@ -47,7 +47,7 @@ class SnapshotBuilder:
         self._pools = Pools(plane)
 
     def steps(self, document: bytes, generation: int, previous: Snapshot | None) -> Generator[None, None, Snapshot]:
-        """Build in short steps, and return the snapshot with the last. Raises KairosError if it cannot be built."""
+        """Build in short steps, and return the snapshot with the last. Raises ValueError for what a check refuses."""
         first, *lines = document.splitlines()
         settings = Settings.decode(first)
         old = previous.entries if previous is not None else {}
