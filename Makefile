@@ -5,6 +5,7 @@ VENV   ?= .venv
 PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(VENV)/bin/python -m pytest
 CONFIG ?= config.example.json
+TESTS  ?= tests
 ARGS   ?=
 
 # What a compiled build depends on: the list COMPILED in setup.py, and the types beside it.
@@ -18,11 +19,11 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/built  ## Build, install into .venv and start the gateway with the example config and demo backends
-	$(VENV)/bin/kairos run --config $(CONFIG) --demo $(ARGS)
+	$(VENV)/bin/kairos run --config $(CONFIG) $(if $(filter config.example.json,$(CONFIG)),--demo) $(ARGS)
 
-test: $(VENV)/test build  ## Run the tests compiled, then in pure Python (ARGS="-k routing" selects)
-	KAIROS_REQUIRE_SPEEDUPS=1 $(PYTEST) tests $(ARGS)
-	KAIROS_PURE_PYTHON=1 $(PYTEST) tests $(ARGS)
+test: $(VENV)/test build  ## Run the tests compiled, then in pure Python (TESTS=tests/config ARGS="-k routing" select)
+	KAIROS_REQUIRE_SPEEDUPS=1 $(PYTEST) $(TESTS) $(ARGS)
+	KAIROS_PURE_PYTHON=1 $(PYTEST) $(TESTS) $(ARGS)
 
 bench: $(VENV)/test build  ## Run the benchmarks
 	KAIROS_REQUIRE_SPEEDUPS=1 $(PYTEST) --benchmark-only $(ARGS)

@@ -14,10 +14,12 @@ from kairos.proxy.access_log import AccessLog
 from kairos.proxy.listener import Listener
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.snapshot import Snapshot, SnapshotBuilder
+from kairos.routing.router import Entry
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 
 SLICE_SECONDS = 0.002  # the longest that building a snapshot keeps requests waiting
+RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
 
@@ -39,12 +41,14 @@ class Gateway:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, zone: Zone, slot: int) -> None:
         self._loop = loop
+        self._zone = zone
         self._row = zone.row(slot)
         self._plane = DataPlane(loop, self._row, zone.cells.load(layout.STARTED_CLOCK) / 1e9)
         self._builder = SnapshotBuilder(self._plane, zone)
         self._listeners: list[Listener] = []
         self._snapshot: Snapshot | None = None
         self._live: WeakSet[Snapshot] = WeakSet()
+        self._releasing: asyncio.Task[None] | None = None
         self._beat(0.0)
         self._plane.ticker.on_tick(self._beat)
         self._plane.ticker.start()
@@ -53,7 +57,7 @@ class Gateway:
         """Build a whole new snapshot beside the running one. Raises KairosError."""
         snapshot = await _sliced(self._builder.steps(document, generation, self._snapshot))
         path = snapshot.settings.access_log
-        if path is not None:
+        if path is not None and not self._is_committed(generation):
             try:
                 AccessLog(path).close()
             except OSError as error:
@@ -67,8 +71,12 @@ class Gateway:
         if self._snapshot is not None and self._snapshot.settings.log_level != settings.log_level:
             logs.configure(settings.log_level)
         self._switch_access_log(settings.access_log)
-        self._snapshot = self._plane.snapshot = snapshot
+        old, self._snapshot = self._snapshot, snapshot
+        self._plane.snapshot = snapshot
         self._row.store(layout.LIVE_GENERATION, snapshot.generation)
+        if old is not None:
+            leaving = [entry for line, entry in old.entries.items() if line not in snapshot.entries]
+            self._releasing = self._loop.create_task(_sliced(_release(leaving)))
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
         """Accept clients."""
@@ -110,6 +118,12 @@ class Gateway:
         """Open the access log anew by its name."""
         if self._plane.access_log is not None:
             self._plane.access_log.reopen()
+        elif self._snapshot is not None:
+            self._switch_access_log(self._snapshot.settings.access_log)
+
+    def _is_committed(self, generation: int) -> bool:
+        """Say whether the workers serve this generation already, and we are to join them whatever is missing here."""
+        return self._zone.cells.load(layout.GENERATION) == generation
 
     def _beat(self, _now: float) -> None:
         """Show that the loop turns."""
@@ -125,8 +139,19 @@ class Gateway:
                 return
             plane.access_log.close()
             plane.access_log = None
-        if path is not None:
+        if path is None:
+            return
+        try:
             plane.access_log = AccessLog(path)
+        except OSError as error:
+            _log.error("the access log %s cannot be opened: %s; requests go on without", path, error.strerror)
+
+
+def _release(leaving: list[Entry]) -> Generator[None, None, None]:
+    """Let go of the routes of an old snapshot bit by bit: to free thousands at once would hold requests up."""
+    while leaving:
+        yield
+        del leaving[-RELEASED_AT_ONCE:]
 
 
 async def _sliced(steps: Generator[None, None, T]) -> T:

@@ -271,6 +271,33 @@ def test_the_access_log_follows_the_config(
     assert [requests(path) for path in (moved, first, second)] == [["/live", "/health"], ["/ready"], ["/a"]]
 
 
+def test_a_successor_joins_what_the_others_serve_and_opens_its_access_log_later(
+    run: Callable[..., None],
+    gateway: Gateway,
+    zone: Zone,
+    listening: socket.socket,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = tmp_path / "folder"
+    zone.cells.store(layout.GENERATION, 1)  # the supervisor says so when a generation is in force
+
+    async def scenario() -> None:
+        await serve(gateway, listening, document(access_log=str(folder / "access.log")))
+        client = await Client(listening).connect()
+        assert (await client.get("/live"))[0] == 200
+        folder.mkdir()
+        gateway.reopen_logs()
+        await client.get("/ready")
+        await client.leave()
+        await gateway.drain(PATIENCE)
+
+    run(scenario())
+
+    assert "cannot be opened: No such file or directory; requests go on without" in caplog.text
+    assert [orjson.loads(line)["path"] for line in (folder / "access.log").read_bytes().splitlines()] == ["/ready"]
+
+
 def test_records_reach_the_file_without_a_flood(
     run: Callable[..., None], gateway: Gateway, listening: socket.socket, tmp_path: Path
 ) -> None:

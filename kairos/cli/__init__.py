@@ -1,11 +1,14 @@
 """The command line: `kairos COMMAND`; without a command it runs the gateway."""
 
+import errno
+import os
 import sys
 from importlib import import_module
 
 import click
 
 from kairos.cli.values import one_line
+from kairos.workers.errors import StartError
 
 COMMANDS = ("run", "check", "schema", "version")
 DEFAULT_COMMAND = "run"
@@ -41,7 +44,7 @@ def print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> N
         ctx.exit()
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=print_version, help="As version.")
 def kairos() -> None:
     """Kairos, a multi-protocol gateway.
@@ -54,6 +57,16 @@ def main() -> None:
     """Run the command line; a wrong option is one line on stderr and exit code 2."""
     try:
         exit_code = kairos.main(prog_name="kairos", standalone_mode=False)
+        sys.stdout.flush()
+    except StartError as error:
+        click.echo(f"kairos: {error.message}", err=True)
+        exit_code = error.exit_code
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails again as it ends
+        click.echo(f"kairos: the output cannot be written: {error.strerror}", err=True)
+        exit_code = 1
     except click.Abort:
         exit_code = 130  # what a shell reports for a process that SIGINT ended
     except click.ClickException as error:

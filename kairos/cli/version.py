@@ -1,6 +1,5 @@
 """`kairos version`: which build this is."""
 
-import os
 import platform
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -10,11 +9,14 @@ import click
 import kairos
 from kairos import _speedups
 from kairos._purepython import PURE_PYTHON
+from kairos.workers.loop import loop_name
 
 
 def describe() -> str:
     """Say what runs here; if it is pure Python and was not asked to be, also why."""
-    loop = "asyncio" if os.environ.get("KAIROS_LOOP") == "asyncio" else f"uvloop {installed_version('uvloop')}"
+    loop = loop_name()
+    if loop == "uvloop":
+        loop = f"uvloop {installed_version('uvloop')}"
     core = "compiled" if _speedups.COMPILED else "pure Python"
     python = f"{platform.python_implementation()} {platform.python_version()}"
     line = f"kairos {kairos.__version__} ({core}, {python}, {loop})"
