@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -125,7 +125,7 @@ class Client:
 
 
 def document(origin: Origin | None = None, path: str = "/{rest...}", **settings: object) -> bytes:
-    routes = ()
+    routes: tuple[Route, ...] = ()
     if origin is not None:
         routes = (Route(path, path, ("GET",), (Backend("http", "127.0.0.1", origin.port),)),)
     return Document(Settings(**settings), routes).encode()  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ async def becomes(expected: int, value: Callable[[int], int], index: int) -> Non
 
 
 def test_serves_what_was_committed(
-    run: Callable[..., None], gateway: Gateway, zone: Zone, listening: socket.socket
+    run: Callable[..., Any], gateway: Gateway, zone: Zone, listening: socket.socket
 ) -> None:
     async def scenario() -> None:
         origin = await Origin().start()
@@ -167,7 +167,7 @@ def test_serves_what_was_committed(
 
 
 def test_a_commit_changes_the_next_request_and_the_old_generation_goes(
-    run: Callable[..., None], gateway: Gateway, zone: Zone, listening: socket.socket
+    run: Callable[..., Any], gateway: Gateway, zone: Zone, listening: socket.socket
 ) -> None:
     async def scenario() -> None:
         origin = await Origin().start()
@@ -191,7 +191,7 @@ def test_a_commit_changes_the_next_request_and_the_old_generation_goes(
     run(scenario())
 
 
-def test_a_prepared_snapshot_can_be_forgotten(run: Callable[..., None], gateway: Gateway, zone: Zone) -> None:
+def test_a_prepared_snapshot_can_be_forgotten(run: Callable[..., Any], gateway: Gateway, zone: Zone) -> None:
     async def scenario() -> None:
         gateway.commit(await gateway.prepare(document(), 1))
         await gateway.prepare(document(), 2)
@@ -204,7 +204,7 @@ def test_a_prepared_snapshot_can_be_forgotten(run: Callable[..., None], gateway:
 
 
 def test_requests_are_served_while_a_large_config_is_prepared(
-    run: Callable[..., None], gateway: Gateway, listening: socket.socket
+    run: Callable[..., Any], gateway: Gateway, listening: socket.socket
 ) -> None:
     backend = (Backend("http", "127.0.0.1", 1),)
     routes = tuple(Route(f"/{i}/{{x}}", f"/{i}/{{x}}", ("GET",), backend) for i in range(3000))
@@ -226,7 +226,7 @@ def test_requests_are_served_while_a_large_config_is_prepared(
 
 
 def test_a_config_that_this_machine_cannot_do_is_refused(
-    run: Callable[..., None], gateway: Gateway, listening: socket.socket, tmp_path: Path
+    run: Callable[..., Any], gateway: Gateway, listening: socket.socket, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
         await serve(gateway, listening, document())
@@ -242,7 +242,7 @@ def test_a_config_that_this_machine_cannot_do_is_refused(
 
 
 def test_the_access_log_follows_the_config(
-    run: Callable[..., None], gateway: Gateway, listening: socket.socket, tmp_path: Path
+    run: Callable[..., Any], gateway: Gateway, listening: socket.socket, tmp_path: Path
 ) -> None:
     first, second, moved = (tmp_path / name for name in ("first", "second", "moved"))
 
@@ -272,7 +272,7 @@ def test_the_access_log_follows_the_config(
 
 
 def test_a_successor_joins_what_the_others_serve_and_opens_its_access_log_later(
-    run: Callable[..., None],
+    run: Callable[..., Any],
     gateway: Gateway,
     zone: Zone,
     listening: socket.socket,
@@ -299,7 +299,7 @@ def test_a_successor_joins_what_the_others_serve_and_opens_its_access_log_later(
 
 
 def test_records_reach_the_file_without_a_flood(
-    run: Callable[..., None], gateway: Gateway, listening: socket.socket, tmp_path: Path
+    run: Callable[..., Any], gateway: Gateway, listening: socket.socket, tmp_path: Path
 ) -> None:
     path = tmp_path / "log"
 
@@ -316,7 +316,7 @@ def test_records_reach_the_file_without_a_flood(
 
 
 def test_an_unready_gateway_says_so_and_serves_on(
-    run: Callable[..., None], gateway: Gateway, listening: socket.socket
+    run: Callable[..., Any], gateway: Gateway, listening: socket.socket
 ) -> None:
     async def scenario() -> None:
         await serve(gateway, listening, document())
@@ -333,7 +333,7 @@ def test_an_unready_gateway_says_so_and_serves_on(
 
 
 def test_a_drain_finishes_what_runs_and_takes_nothing_new(
-    run: Callable[..., None], gateway: Gateway, listening: socket.socket
+    run: Callable[..., Any], gateway: Gateway, listening: socket.socket
 ) -> None:
     async def scenario() -> None:
         origin = await Origin().start()
@@ -365,7 +365,7 @@ def test_a_drain_finishes_what_runs_and_takes_nothing_new(
 
 
 def test_a_drain_breaks_off_what_is_not_finished_in_time(
-    run: Callable[..., None],
+    run: Callable[..., Any],
     gateway: Gateway,
     zone: Zone,
     listening: socket.socket,
@@ -397,7 +397,7 @@ def test_a_drain_breaks_off_what_is_not_finished_in_time(
     assert "1 connections are broken off" in caplog.text
 
 
-def test_a_gateway_drops_its_snapshots_by_counting_references(run: Callable[..., None], gateway: Gateway) -> None:
+def test_a_gateway_drops_its_snapshots_by_counting_references(run: Callable[..., Any], gateway: Gateway) -> None:
     async def scenario() -> list[Snapshot]:
         for generation in range(1, 4):
             gateway.commit(await gateway.prepare(document(), generation))

@@ -1,28 +1,45 @@
-"""A listening socket: it accepts clients, and stops for a moment when the process has no descriptor left."""
+"""A listening socket: it accepts clients, and stops for a moment when the process has few descriptors left."""
 
 import asyncio
 import errno
 import logging
+import os
+import resource
 import socket
 
 from kairos.proxy.downstream import Downstream
 from kairos.proxy.plane import DataPlane
 
 BATCH = 64  # connections accepted before others get their turn
-PAUSE_SECONDS = 0.5  # after running out of descriptors
+PAUSE_SECONDS = 0.5  # when descriptors run out
+MIN_RESERVE = 16
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _log = logging.getLogger("kairos.listener")
 
 
+def most_for_clients(open_files: int) -> int:
+    """Return the number of descriptors, of those a process may have, at which to stop accepting.
+
+    The rest is for connections to backends: a client that we could only tell that there is none left had better wait.
+    """
+    return open_files - min(max(MIN_RESERVE, open_files // 20), open_files // 4)
+
+
 class Listener:
-    """Accept from one socket. We accept ourselves because an event loop's server would close what it cannot keep."""
+    """Accept from one socket while fewer than `descriptors` are in use, by default `most_for_clients` of the limit.
 
-    __slots__ = ("_is_closed", "_plane", "_resume", "_socket", "_starting")
+    We accept ourselves because an event loop's server would close what it cannot keep.
+    """
 
-    def __init__(self, plane: DataPlane, sock: socket.socket) -> None:
+    __slots__ = ("_descriptors", "_is_closed", "_plane", "_resume", "_socket", "_starting")
+
+    def __init__(self, plane: DataPlane, sock: socket.socket, descriptors: int | None = None) -> None:
         self._plane = plane
         self._socket = sock
+        if descriptors is None:
+            descriptors = most_for_clients(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        self._descriptors = descriptors
         self._is_closed = False
         self._resume: asyncio.TimerHandle | None = None
         self._starting: set[asyncio.Task[object]] = set()
@@ -56,7 +73,7 @@ class Listener:
                 return
 
     def _accept_one(self) -> bool:
-        """Accept a connection if there is one."""
+        """Accept a connection if there is one; say whether there may be more to accept."""
         try:
             sock, _ = self._socket.accept()
         except (BlockingIOError, InterruptedError):
@@ -67,14 +84,20 @@ class Listener:
             if error.errno not in _EXHAUSTED:
                 raise
             if not self._is_closed:
-                self._pause(error)
+                self._pause(error.strerror or str(error))
             return False
         sock.setblocking(False)
+        has_room = self._is_closed or sock.fileno() < self._descriptors
+        self._hand_over(sock)
+        if not has_room:
+            self._pause("few descriptors are left")
+        return has_room
+
+    def _hand_over(self, sock: socket.socket) -> None:
         loop = self._plane.loop
         task = loop.create_task(loop.connect_accepted_socket(lambda: Downstream(self._plane), sock))
         self._starting.add(task)
         task.add_done_callback(self._started)
-        return True
 
     def _started(self, task: asyncio.Task[object]) -> None:
         self._starting.discard(task)
@@ -82,7 +105,23 @@ class Listener:
         if error is not None and not isinstance(error, OSError):
             raise error
 
-    def _pause(self, error: OSError) -> None:
-        _log.warning("accepting pauses for %s s: %s (raise the limit of open files)", PAUSE_SECONDS, error.strerror)
+    def _pause(self, why: str) -> None:
+        _log.warning("accepting pauses: %s (raise the limit of open files)", why)
         self._plane.loop.remove_reader(self._socket)
-        self._resume = self._plane.loop.call_later(PAUSE_SECONDS, self.start)
+        self._resume = self._plane.loop.call_later(PAUSE_SECONDS, self._try_again)
+
+    def _try_again(self) -> None:
+        if self._has_room():
+            self._resume = None
+            self.start()
+        else:
+            self._resume = self._plane.loop.call_later(PAUSE_SECONDS, self._try_again)
+
+    def _has_room(self) -> bool:
+        """Say whether a connection accepted now would leave enough: a new descriptor has the lowest number free."""
+        try:
+            fd = os.dup(self._socket.fileno())
+        except OSError:
+            return False
+        os.close(fd)
+        return fd < self._descriptors

@@ -35,6 +35,14 @@ def test_the_next_head_has_its_own_time(world: World, client: Peer, server: Serv
     assert client.receives() == b""
 
 
+def test_a_body_must_begin(world: World, client: Peer, server: Server) -> None:
+    client.sends(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")
+
+    world.pass_time(STALL_SECONDS + LATE)
+
+    assert status_of(client.receives()) == 408
+
+
 @pytest.mark.parametrize("body", [b"", b"begin"])
 def test_a_body_must_go_on(world: World, client: Peer, server: Server, body: bytes) -> None:
     client.sends(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + body)
@@ -189,3 +197,21 @@ def test_a_client_waits_with_its_body_until_there_is_a_connection(world: World, 
     assert client.transport.is_reading()
     client.sends(LARGE[:10_000])
     assert not client.transport.is_reading()
+
+    server.wakes_up()
+    world.settle()
+
+    assert client.transport.is_reading()
+    assert body_of(server.connection.receives()) == LARGE[:70_000]
+
+
+def test_a_client_waits_on_if_the_connection_takes_nothing(world: World, client: Peer, server: Server) -> None:
+    server.is_silent = server.reads_nothing = True
+    client.sends(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 400000\r\n\r\n", LARGE[:70_000])
+
+    server.wakes_up()
+    world.settle()
+    assert not client.transport.is_reading()
+
+    server.connection.reads_on()
+    assert client.transport.is_reading()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from kairos.proxy.listener import BATCH, PAUSE_SECONDS, Listener
+from kairos.proxy.listener import BATCH, PAUSE_SECONDS, Listener, most_for_clients
 from kairos.proxy.plane import DataPlane
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -102,6 +102,9 @@ class FakeSocket:
         self.errors = list(errors)
         self.is_closed = False
 
+    def fileno(self) -> int:
+        return 0
+
     def setblocking(self, _: bool) -> None:
         """Do nothing."""
 
@@ -136,10 +139,10 @@ class FakeLoop:
         return Handle
 
 
-def fake_listener(sock: FakeSocket) -> tuple[Listener, FakeLoop]:
+def fake_listener(sock: FakeSocket, descriptors: int = 1000) -> tuple[Listener, FakeLoop]:
     loop: Any = FakeLoop()
     listening: Any = sock
-    listener = Listener(DataPlane(loop, Zone(1, columns=64, words=64).row(0), 0.0), listening)
+    listener = Listener(DataPlane(loop, Zone(1, columns=64, words=64).row(0), 0.0), listening, descriptors)
     listener.start()
     return listener, loop
 
@@ -153,12 +156,50 @@ def test_accepting_pauses_when_nothing_is_left_to_accept_with(code: int, caplog:
     loop.readers[sock]()
 
     assert loop.readers == {}
-    assert "accepting pauses for 0.5 s: all gone" in caplog.text
+    assert "accepting pauses: all gone" in caplog.text
     ((seconds, resume),) = loop.timers
     assert seconds == PAUSE_SECONDS
 
     resume()
     assert sock in loop.readers
+
+
+def test_accepting_goes_on_only_when_enough_descriptors_are_free() -> None:
+    sock = FakeSocket(OSError(errno.EMFILE, "all gone"))
+    _, loop = fake_listener(sock, descriptors=0)
+    loop.readers[sock]()
+
+    for attempt in range(2, 5):
+        loop.timers[-1][1]()
+        assert loop.readers == {}
+        assert len(loop.timers) == attempt
+
+
+@pytest.mark.parametrize(("open_files", "for_clients"), [(16, 12), (64, 48), (1024, 973), (1_000_000, 950_000)])
+def test_some_descriptors_are_kept_for_backends(open_files: int, for_clients: int) -> None:
+    assert most_for_clients(open_files) == for_clients
+
+
+def test_a_client_that_takes_the_last_free_descriptor_is_served_and_the_next_has_to_wait(
+    loop: asyncio.AbstractEventLoop, plane: DataPlane, listening: socket.socket
+) -> None:
+    listener = Listener(plane, listening, descriptors=0)
+
+    async def scenario() -> int:
+        listener.start()
+        clients = [socket.create_connection(listening.getsockname()) for _ in range(2)]
+        await accepted(plane, 1)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        count = plane.row.load(layout.CONNECTIONS_ACCEPTED)
+        listener.close()
+        await accepted(plane, 2)
+        await all_gone(plane)
+        for client in clients:
+            client.close()
+        return count
+
+    assert loop.run_until_complete(scenario()) == 1
 
 
 def test_a_listener_can_close_while_it_pauses() -> None:

@@ -5,9 +5,9 @@ import gc
 import socket
 import ssl
 import weakref
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import uvloop
@@ -20,8 +20,6 @@ from kairos.proxy.upstream import Upstream
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from tests.proxy.world import Server, World
-
-T = TypeVar("T")
 
 
 @pytest.fixture
@@ -153,13 +151,13 @@ def test_all_addresses_of_a_name_are_tried(world: World) -> None:
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Awaitable[T]], T]]:
+def run(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     with asyncio.Runner(loop_factory=request.param) as runner:
         yield runner.run
 
 
 @pytest.fixture
-def real(run: Any) -> Iterator[DataPlane]:
+def real(run: Callable[..., DataPlane]) -> DataPlane:
     """A data plane on a real event loop."""
 
     async def make() -> DataPlane:

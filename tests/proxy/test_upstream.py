@@ -236,18 +236,6 @@ def test_a_connection_that_says_more_than_its_response_is_not_used_again(
     assert len(server.connections) == 2
 
 
-def test_a_connection_that_speaks_unasked_is_not_used_again(client: Peer, server: Server) -> None:
-    idle = reuse(client, server)
-
-    idle.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
-    assert not idle.is_open
-
-    client.sends(GET)
-    server.connection.sends(OK)
-    assert len(server.connections) == 2
-    assert masked(client.receives()) == OK_SENT
-
-
 def test_an_early_answer_ends_both_connections(world: World, client: Peer, server: Server) -> None:
     client.sends(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nbegin")
     server.connection.sends(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")

@@ -29,6 +29,18 @@ def test_a_clean_connection_is_used_again(world: World, client: Peer, server: Se
     assert world.count(layout.UPSTREAM_OPEN) == 1
 
 
+def test_a_connection_that_speaks_unasked_is_not_used_again(client: Peer, server: Server) -> None:
+    idle = reuse(client, server)
+
+    idle.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+    assert not idle.is_open
+
+    client.sends(GET)
+    server.connection.sends(OK)
+    assert len(server.connections) == 2
+    assert masked(client.receives()) == OK_SENT
+
+
 @pytest.mark.parametrize("fields", [b"Content-Length: 0\r\nConnection: close\r\n", b""])
 def test_a_connection_that_is_to_end_is_not_used_again(client: Peer, server: Server, fields: bytes) -> None:
     client.sends(GET)

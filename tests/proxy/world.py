@@ -36,7 +36,7 @@ class Peer:
     """
 
     def __init__(self, world: "World", protocol: asyncio.Protocol, **extra: Any) -> None:
-        self.protocol = protocol
+        self.protocol: Any = protocol
         self.transport = Wire(protocol, **extra)
         self.is_lost = False
         self._world = world
@@ -110,6 +110,14 @@ class Server:
         self.error: Callable[[], Exception] | None = None
         self.is_silent = False
         self.closes_at_once = False
+        self.reads_nothing = False
+        self.waiting: list[asyncio.Future[None]] = []
+
+    def wakes_up(self) -> None:
+        """Answer those who were kept waiting."""
+        self.is_silent = False
+        for waiting in self.waiting:
+            waiting.set_result(None)
 
     @property
     def connection(self) -> Peer:
@@ -131,12 +139,13 @@ class ManualLoop(asyncio.SelectorEventLoop):
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         server = self._world.servers[address]
         if server.is_silent:
-            await self.create_future()
+            server.waiting.append(self.create_future())
+            await server.waiting[-1]
         if server.error is not None:
             raise server.error()
         self._reached[sock] = server
 
-    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> list[Any]:  # type: ignore[override]
+    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> list[Any]:
         if host not in self._world.names:
             raise socket.gaierror(socket.EAI_NONAME, f"{host} is not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port)) for address in self._world.names[host]]
@@ -147,6 +156,8 @@ class ManualLoop(asyncio.SelectorEventLoop):
         server = self._reached.pop(sock)
         sock.close()
         peer = Peer(self._world, factory())
+        if server.reads_nothing:
+            peer.stops_reading()
         server.connections.append(peer)
         if server.closes_at_once:
             peer.protocol.eof_received()
