@@ -5,8 +5,9 @@ How it works
 ------------
 A `Matcher` holds a `Group` of patterns for each host name, for each wildcard, and for requests to any host. The first
 group in which some pattern matches the path decides; within it the most specific pattern, segment by segment from the
-left: a literal before a mix of literals and parameters, that before a parameter, and a tail last. Methods are looked at
-only then: a wrong method never falls through to a less specific pattern, which might be less protected.
+left: a literal before a mix of literals and parameters, that before a parameter, and a tail last. A pattern that states
+the slash at the end as it came goes before one that ignores it. Methods are looked at only then: a wrong method never
+falls through to a less specific pattern, which might be less protected.
 
 A pattern without parameters beats every other that matches the same path, so these are in a plain dict. The others make
 a tree with one level per segment; the search goes back to the next best branch when one leads nowhere. No branch is
@@ -154,14 +155,15 @@ class Match:
 
 
 class Leaf:
-    """All routes at one place, by method."""
+    """All routes at one place. Those of the best rank have it to themselves, and share it by method."""
 
     __slots__ = ("_by_method", "_first", "allow", "endpoints")
 
     def __init__(self, endpoints: tuple[Endpoint, ...]) -> None:
         self.endpoints = tuple(sorted(endpoints, key=attrgetter("rank")))
         self._first = self.endpoints[0]
-        self._by_method, self.allow = method_table(tuple((one.rank, one.entry.methods) for one in self.endpoints))
+        best = tuple(one.entry.methods for one in self.endpoints if one.rank == self._first.rank)
+        self._by_method, self.allow = method_table(best)
 
     def endpoint(self, method: bytes) -> Endpoint | None:
         """Return the route for a method."""
@@ -364,17 +366,16 @@ class Matcher:
 
 
 @lru_cache
-def method_table(claims: tuple[tuple[int, tuple[str, ...]], ...]) -> tuple[dict[bytes, int], str]:
-    """Say which of several routes takes which method, and list all methods. A route comes as its rank and its methods.
+def method_table(claims: tuple[tuple[str, ...], ...]) -> tuple[dict[bytes, int], str]:
+    """Say which of several routes takes which method, and list all methods. A route comes as its methods.
 
     HEAD is allowed where GET is (RFC 9110 section 9.3.2). Places with the same methods share one table, which stays in
     the processor's cache so.
     """
     table: dict[bytes, int] = {}
-    for index, (rank, methods) in enumerate(claims):
+    for index, methods in enumerate(claims):
         for method in methods:
-            holder = table.setdefault(method.encode(), index)
-            if holder != index and claims[holder][0] == rank:
+            if table.setdefault(method.encode(), index) != index:
                 raise ValueError(f"two routes claim {method} at the same place")
     if b"GET" in table:
         table.setdefault(b"HEAD", table[b"GET"])

@@ -9,7 +9,8 @@ from kairos.routing.pattern import PARAMETER
 def ambiguities(node: Node) -> Iterator[tuple[Leaf, Leaf]]:
     """Yield pairs of places below a node that one path leads to alike; the first of a pair gets it.
 
-    Only segments that mix literals and parameters can be equally specific. Each of them is paired once at most.
+    Only segments that mix literals and parameters can be equally specific. All pairs are found, and they may be as many
+    as the square of the number of places: stop when it is enough.
     """
     yield from _rivals(node.mixed)
     for branch in (*node.literals.values(), *(mixed.node for mixed in _parameters(node))):
@@ -17,7 +18,10 @@ def ambiguities(node: Node) -> Iterator[tuple[Leaf, Leaf]]:
 
 
 def _rivals(branches: tuple[Mixed, ...]) -> Iterator[tuple[Leaf, Leaf]]:
-    """Pair branches that may take the same segment. Compared are neighbours in the order of the end that tells more."""
+    """Pair branches that may take the same segment.
+
+    Sorted by the end that tells more, those that agree there follow one another, and the others are never compared.
+    """
     ranked = list(enumerate(branches))
     starts = [mixed.pieces[0] for mixed in branches]
     ends = [mixed.pieces[-1][::-1] for mixed in branches]
@@ -27,50 +31,45 @@ def _rivals(branches: tuple[Mixed, ...]) -> Iterator[tuple[Leaf, Leaf]]:
         for other_rank, other in ranked[position + 1 :]:
             if _literal_size(other) != _literal_size(mixed) or not keys[other_rank].startswith(keys[rank]):
                 break
-            pair = _common(mixed.node, other.node) if _overlap(mixed.pieces, other.pieces) else None
-            if pair is not None:
-                yield pair if rank < other_rank else pair[::-1]
-                break
+            if _overlap(mixed.pieces, other.pieces):
+                first, second = sorted((rank, other_rank))
+                yield from _common(branches[first].node, branches[second].node)
 
 
-def _common(one: Node, other: Node) -> tuple[Leaf, Leaf] | None:
-    """Return two places that some path leads to from both nodes."""
+def _common(one: Node, other: Node) -> Iterator[tuple[Leaf, Leaf]]:
+    """Yield pairs of places that some path leads to from both nodes."""
     if one.leaf is not None and other.leaf is not None:
-        return one.leaf, other.leaf
-    if one.tail is not None and (leaf := _some_leaf(other)) is not None:
-        return one.tail, leaf
-    if other.tail is not None and (leaf := _some_leaf(one)) is not None:
-        return leaf, other.tail
+        yield one.leaf, other.leaf
+    if one.tail is not None:
+        yield from ((one.tail, leaf) for leaf in _places_after(other))
+    if other.tail is not None:
+        yield from ((leaf, other.tail) for leaf in _places_after(one) if leaf is not one.tail)
     for pair in _common_branches(one, other):
-        leaves = _common(*pair)
-        if leaves is not None:
-            return leaves
-    return None
+        yield from _common(*pair)
 
 
 def _common_branches(one: Node, other: Node) -> Iterator[tuple[Node, Node]]:
     """Yield the branches of two nodes that some segment leads into alike."""
+    mine, theirs = _parameters(one), _parameters(other)
     for text, node in one.literals.items():
         if text in other.literals:
             yield node, other.literals[text]
-        for parameter in _parameters(other):
-            if text and parameter.values(text) is not None:
-                yield node, parameter.node
-    for parameter in _parameters(one):
+        yield from ((node, rival.node) for rival in theirs if text and rival.values(text) is not None)
+    for parameter in mine:
         for text, node in other.literals.items():
             if text and parameter.values(text) is not None:
                 yield parameter.node, node
-        for rival in _parameters(other):
-            if _overlap(parameter.pieces, rival.pieces):
-                yield parameter.node, rival.node
+        yield from ((parameter.node, rival.node) for rival in theirs if _overlap(parameter.pieces, rival.pieces))
 
 
-def _some_leaf(node: Node) -> Leaf | None:
-    """Return a place that takes at least one segment more; every branch leads to one."""
+def _places_after(node: Node) -> Iterator[Leaf]:
+    """Yield the places that take at least one segment more."""
     if node.tail is not None:
-        return node.tail
-    branch = next(iter((*node.literals.values(), *(mixed.node for mixed in _parameters(node)))), None)
-    return branch.leaf or _some_leaf(branch) if branch is not None else None
+        yield node.tail
+    for branch in (*node.literals.values(), *(mixed.node for mixed in _parameters(node))):
+        if branch.leaf is not None:
+            yield branch.leaf
+        yield from _places_after(branch)
 
 
 def _parameters(node: Node) -> tuple[Mixed, ...]:

@@ -19,7 +19,9 @@ def parse_rewrite(internal: str, pattern: Pattern, *, path_is_whole: bool) -> Re
     path_text, _, query_text = internal.partition("?")
     texts, names = split_placeholders(path_text)
     literals = tuple(map(literal_bytes, texts))
-    path = Template(literals, _positions(names, pattern))
+    gaps = _positions(names, pattern)
+    _refuse_empty_segments(path_text, literals, gaps, pattern)
+    path = Template(literals, gaps)
     if CLIMBS.search(path.filled([b"x"] * len(pattern.names))):
         message = f"Path traversal detected: '{path_text}' has a dot segment"
         raise PatternError(message, "write the path that it leads to")
@@ -27,6 +29,16 @@ def parse_rewrite(internal: str, pattern: Pattern, *, path_is_whole: bool) -> Re
     keeps_path = path_is_whole and path_text == pattern.text
     may_climb = not keeps_path and (pattern.mixes or not _fills_segments(literals))
     return Rewrite(path, query, keeps_path, may_climb)
+
+
+def _refuse_empty_segments(text: str, literals: tuple[bytes, ...], gaps: tuple[int, ...], pattern: Pattern) -> None:
+    """See to it that whatever is forwarded is in normal form, as the path was that came."""
+    if any(b"//" in literal for literal in literals):
+        raise PatternError(f"Internal path has an empty segment: '{text}'", "write one '/' only")
+    followed = gaps if literals[-1] else gaps[:-1]
+    if pattern.has_tail and len(pattern.names) - 1 in followed:  # it may be empty, or end with a slash
+        fix = f"end the internal path with {{{pattern.names[-1]}...}}"
+        raise PatternError(f"The tail is not at the end of '{text}'", fix)
 
 
 def _parse_query(text: str, pattern: Pattern) -> Template:

@@ -104,6 +104,17 @@ def test_the_pattern_that_stands_at_a_place_comes_before_the_others() -> None:
     assert [one.rank for one in leaf.endpoints] == [STATED, OTHER_SLASH, NO_TAIL]
 
 
+def test_the_pattern_that_stands_at_a_place_has_all_methods_of_it() -> None:
+    matcher = Matcher(refuse, Group(None))
+    matcher.any_host.literals[b"/p"] = Leaf((endpoint("GET PUT", OTHER_SLASH), endpoint("POST")))
+
+    with pytest.raises(MethodNotAllowed) as refusal:
+        matcher.match(b"GET", b"", b"/p")
+
+    assert refusal.value.allow == "POST"
+    assert matcher.match(b"POST", b"", b"/p").destination == "POST 0"
+
+
 def test_two_routes_of_the_same_rank_cannot_have_the_same_method() -> None:
     with pytest.raises(ValueError, match="two routes claim GET"):
         Leaf((endpoint("PUT GET"), endpoint("GET")))

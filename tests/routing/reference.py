@@ -48,9 +48,9 @@ def by_host(entries: Sequence[Entry], host: str) -> Iterable[list[Entry]]:
 
 
 def by_method(hits: list[Hit], method: str) -> tuple[Any, ...]:
-    """Decide among the routes with the best pattern."""
-    best = min(hit.rank[0] for hit in hits)
-    equal = sorted((hit for hit in hits if hit.rank[0] == best), key=lambda hit: hit.rank[1])
+    """Decide among the routes with the best pattern, and of these among those that state the form that came."""
+    best = min(hit.rank for hit in hits)
+    equal = [hit for hit in hits if hit.rank == best]
     allowed = {name for hit in equal for name in hit.entry.methods}
     allowed |= {"HEAD"} if "GET" in allowed else set()
     for wanted in (method, "GET") if method == "HEAD" else (method,):

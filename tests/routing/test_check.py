@@ -6,7 +6,8 @@ import pytest
 
 from kairos.config.document import Route
 from kairos.config.findings import Problem
-from kairos.routing.check import problems
+from kairos.routing.check import MOST_AMBIGUITIES, problems
+from kairos.routing.pattern import PatternError
 
 
 def route(path: str, methods: str = "GET", internal: str = "/", **rest: Any) -> Route:
@@ -69,8 +70,11 @@ def test_two_routes_with_the_same_paths_host_and_method_are_an_error(one: Route,
     problem = only_problem(one, other)
 
     assert (problem.level, problem.route_index, problem.field) == ("error", 1, "external_path")
-    assert problem.message.startswith(f"Duplicate route path detected: {other.external_path}")
-    assert f"route 0 ({one.external_path}) has GET" in problem.message
+    assert problem.message == f"Duplicate route path detected: {other.external_path}"
+    assert problem.fix == (
+        f"router 0 has the same path, host and method (GET {one.external_path}); "
+        "remove one, or change its methods or hosts"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,9 +97,9 @@ def test_a_duplicate_names_every_route_that_it_repeats() -> None:
     first, second, third = problems([route("/a"), route("/a", "PUT"), route("/a", "GET PUT"), route("/a", "GET")])
 
     assert (first.route_index, second.route_index, third.route_index) == (2, 2, 3)
-    assert "route 0 (/a) has GET" in first.message
-    assert "route 1 (/a) has PUT" in second.message
-    assert "route 0 (/a) has GET" in third.message
+    assert "router 0 has the same path, host and method (GET /a)" in first.fix
+    assert "router 1 has the same path, host and method (PUT /a)" in second.fix
+    assert "router 0 has the same path, host and method (GET /a)" in third.fix
 
 
 def test_a_route_in_the_place_of_a_builtin_endpoint_is_a_warning() -> None:
@@ -109,6 +113,19 @@ def test_a_route_in_the_place_of_a_builtin_endpoint_is_a_warning() -> None:
 def test_builtin_endpoints_may_be_elsewhere_or_nowhere() -> None:
     assert not told(route("/health"), builtin_paths=())
     assert told(route("/health"), route("/-/health"), builtin_paths=("/-/health",)) == [("warning", 1, "external_path")]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path"), [("/%61", "/a/health"), ("/ü", "/%c3%bc/health"), ("/a;b", "/%61;b/health")]
+)
+def test_builtin_paths_are_compared_in_normal_form(prefix: str, path: str) -> None:
+    assert told(route(path), builtin_paths=(f"{prefix}/health",)) == [("warning", 0, "external_path")]
+
+
+@pytest.mark.parametrize("path", ["/a b/../health", "/a//health", "/a/../health", "/a%zz", "/a/./health"])
+def test_a_builtin_path_that_no_router_takes_is_refused_even_without_routes(path: str) -> None:
+    with pytest.raises(PatternError):
+        told(builtin_paths=(path,))
 
 
 @pytest.mark.parametrize(
@@ -131,6 +148,22 @@ def test_routes_of_which_neither_is_more_specific_are_a_warning(one: str, other:
         assert one in problem.message
         assert other in problem.message
         assert problem.message.endswith("neither is more specific: the latter gets them")
+
+
+def test_each_pair_of_ambiguous_routes_is_told() -> None:
+    found = problems([route("/{a}.{b}"), route("/{a}-{b}"), route("/{a}~{b}")])
+
+    assert len({problem.message for problem in found}) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "told_of"), [(14, 14 * 13 // 2), (15, MOST_AMBIGUITIES + 1), (200, MOST_AMBIGUITIES + 1)]
+)
+def test_of_very_many_ambiguities_the_first_are_told_and_that_there_are_more(count: int, told_of: int) -> None:
+    found = list(problems([route(f"/{{a}}-{number:03}-{{b}}") for number in range(count)]))
+
+    assert len(found) == told_of
+    assert found[-1].message.startswith("More than 100 pairs") == (told_of > MOST_AMBIGUITIES)
 
 
 def test_an_ambiguity_is_told_once_for_several_hosts() -> None:

@@ -1,5 +1,6 @@
 """What the client sent becomes what the backend sees, and never climbs out of the internal path."""
 
+from itertools import product
 from urllib.parse import parse_qsl
 
 import pytest
@@ -36,6 +37,7 @@ def upstream_target(external: str, internal: str, target: bytes) -> bytes:
         ("/files/{rest...}", "/data/{rest}", b"/files/a/b/", b"/data/a/b/"),
         ("/files/{rest...}", "/data/{rest...}", b"/files/", b"/data/"),
         ("/files/{rest...}", "/data", b"/files/a", b"/data"),
+        ("/files/{rest...}", "/data?under={rest}&all=no", b"/files/a/", b"/data?under=a/&all=no"),
         ("/café/{x}", "/thé/{x}", b"/caf\xc3\xa9/1", b"/th%C3%A9/1"),
         ("/a", "/", b"/a", b"/"),
         ("/same/{x}", "/same/{x}", b"/same//%61", b"/same/a"),
@@ -91,8 +93,13 @@ CLIMBERS = [
 
 
 @pytest.mark.parametrize("value", CLIMBERS)
-@pytest.mark.parametrize("internal", ["/data/{x}", "/files/{x}", "/data/{x}/end", "/data/{x}?y={x}"])
-@pytest.mark.parametrize("external", ["/files/{x}", "/files/{x...}"])
+@pytest.mark.parametrize(
+    ("external", "internal"),
+    [
+        *product(["/files/{x}", "/files/{x...}"], ["/data/{x}", "/files/{x}", "/data/{x}?y={x}"]),
+        ("/files/{x}", "/data/{x}/end"),
+    ],
+)
 def test_a_value_that_climbs_is_refused(external: str, internal: str, value: bytes) -> None:
     with pytest.raises(BadRequest) as refusal:
         upstream_target(external, internal, b"/files/" + value)
@@ -136,13 +143,17 @@ nasty = st.lists(
 ).map(b"".join)
 
 
-@given(nasty, st.sampled_from(["/data/{x}/{y}", "/data/{x}{y}", "/data/.{x}/{y}.", "/data/{y};{x}"]))
-def test_no_backend_is_led_out_of_the_internal_path(path: bytes, internal: str) -> None:
+@given(
+    nasty,
+    st.sampled_from(["/data/{x}/{y}", "/data/{x}{y}", "/data/.{x}/{y}.", "/data/{y};{x}"]),
+    st.sampled_from(["/data/{x}/{y}", "/data/{x}{y}", "/data/.{x}/.{y}", "/data/{x};{y}"]),
+)
+def test_no_backend_is_led_out_of_the_internal_path(path: bytes, internal: str, internal_with_tail: str) -> None:
     router = Router.of(
         [
             Entry("/m/{x}-{y}", internal, ("GET",), None),
             Entry("/s/{x}/{y}", internal, ("GET",), None),
-            Entry("/t/{x}/{y...}", internal, ("GET",), None),
+            Entry("/t/{x}/{y...}", internal_with_tail, ("GET",), None),
         ]
     )
     for prefix in (b"/m/", b"/s/", b"/t/"):
@@ -151,6 +162,16 @@ def test_no_backend_is_led_out_of_the_internal_path(path: bytes, internal: str) 
         except (BadRequest, RouteNotFound):
             continue
         assert as_a_lenient_backend_reads_it(target)[:1] == [b"data"]
+
+
+@given(
+    st.sampled_from(["/in/{x}{r...}", "/{r}", "/{x}/in/{r...}", "/in{r...}", "/in?a={r}/y"]),
+    st.lists(st.sampled_from([b"", b"a", b"b"]), max_size=4).map(b"/".join),
+)
+def test_what_is_forwarded_has_no_empty_segment(internal: str, rest: bytes) -> None:
+    target = b"/a/" + rest
+
+    assert b"//" not in upstream_target("/{x}/{r...}", internal, target).partition(b"?")[0]
 
 
 def as_a_lenient_backend_reads_it(path: bytes) -> list[bytes]:
@@ -176,6 +197,12 @@ def as_a_lenient_backend_reads_it(path: bytes) -> list[bytes]:
         ("/a/{x}", "/{x...}", "{x...} is no parameter", "{x}"),
         ("/a/{x}", "/{x", "never closed", "{name}"),
         ("/a", "/b?c=}", "closes nothing", "{name}"),
+        ("/a", "//evil.example/x", "empty segment", "one '/'"),
+        ("/a/{x}", "/b//{x}", "empty segment", "one '/'"),
+        ("/{r...}", "/{r...}/y", "tail is not at the end", "{r...}"),
+        ("/{r...}", "/v/{r}.html", "tail is not at the end", "{r...}"),
+        ("/{x}/{r...}", "/{r...}{x}", "tail is not at the end", "{r...}"),
+        ("/{r...}", "/{r...}{r...}", "tail is not at the end", "{r...}"),
         ("/a", "/../b", "Path traversal", "leads to"),
         ("/a", "/b/%2e%2e/c", "Path traversal", "leads to"),
         ("/a", "/b%2F..%2Fc", "Path traversal", "leads to"),

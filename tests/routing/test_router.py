@@ -236,13 +236,38 @@ def test_the_route_that_states_the_slash_comes_before_one_that_ignores_it() -> N
         ]
     )
 
+    assert found(router, "/a") == "GET PUT /a"
     assert found(router, "/a/") == "GET /a/"
-    assert found(router, "/a/", "PUT") == "GET PUT /a"
-    assert [found(router, "/b", method) for method in ("GET", "PUT", "DELETE")] == [
-        "GET /b",
-        "GET PUT /b/",
-        "GET PUT DELETE /b/{rest...}",
-    ]
+    assert found(router, "/b") == "GET /b"
+    assert found(router, "/b/") == "GET PUT /b/"
+    assert found(router, "/b/c") == "GET PUT DELETE /b/{rest...}"
+
+
+def test_a_wrong_method_never_falls_through_to_a_route_that_ignores_the_slash() -> None:
+    router = Router.of(
+        [
+            route("/a/", "POST"),
+            route("/a", "GET", trailing_slash="ignore"),
+            route("/b/{x}", "GET"),
+            route("/b/{x}/", "HEAD GET", trailing_slash="ignore"),
+            route("/c/", "POST", trailing_slash="ignore"),
+            route("/c/{rest...}", "GET", trailing_slash="ignore"),
+        ]
+    )
+
+    for path, method, allow in (("/a/", "GET", "POST"), ("/a/", "HEAD", "POST"), ("/c", "GET", "POST")):
+        with pytest.raises(MethodNotAllowed) as refusal:
+            find(router, path, method)
+        assert refusal.value.allow == allow
+    assert found(router, "/b/1", "HEAD") == found(router, "/b/1") == "GET /b/{x}"
+
+
+def test_the_form_that_a_route_stated_goes_to_the_next_one_when_it_leaves() -> None:
+    stated, other = route("/a/", "POST"), route("/a", trailing_slash="ignore")
+
+    router = finish(Router.of([stated, other]).changed([stated], []))
+
+    assert found(router, "/a/") == other.destination
 
 
 # Methods
