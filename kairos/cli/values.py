@@ -5,6 +5,7 @@ import math
 import click
 from click.core import ParameterSource
 
+from kairos.config.hosts import listening_host
 from kairos.observability.logs import LEVELS
 
 MAX_WORKERS = 1024
@@ -38,10 +39,11 @@ def workers(text: str) -> int:
 
 def host(text: str) -> str:
     """Read an address or a name; whether it exists is found out by the listener."""
-    bare = text.removeprefix("[").removesuffix("]")
-    if not bare or set(bare) & set("/[] \t"):
-        raise refused(text, "an address or a host name such as 127.0.0.1 or ::, without scheme and port")
-    return bare
+    try:
+        return listening_host(text)
+    except ValueError:
+        fix = "an address or a host name such as 127.0.0.1 or ::, without scheme and port"
+        raise refused(text, fix) from None
 
 
 def seconds(text: str) -> float:

@@ -1,4 +1,9 @@
-"""The rules that no single value can break: errors, warnings and recommendations about a whole config."""
+"""The rules that no single value can break: errors, warnings and recommendations about a whole config.
+
+Duplicates and ambiguous routes are not here: the matcher knows them. It is deterministic whatever the order of the
+routers, so that there is nothing like "potential route conflict, order matters" to warn of; what is truly ambiguous is
+reported by `kairos.routing.check`.
+"""
 
 import re
 from collections import Counter
@@ -7,6 +12,7 @@ from urllib.parse import unquote
 
 from kairos.config.findings import Draft, JsonPath, quote
 from kairos.config.hosts import Target, backend_target
+from kairos.config.model.resilience import Retry
 from kairos.config.model.router import FTP_METHODS, SCHEMES, Backend, Router
 from kairos.config.validate import Validated, in_router
 
@@ -19,9 +25,8 @@ DNS_PORT, FTP_PORTS = 53, (21, 22)
 def catalogue(validated: Validated) -> Iterator[Draft]:
     """Apply every rule to what could be validated."""
     yield from whole_config(validated)
-    yield from duplicates(validated)
     for path, router in validated.routers():
-        yield from route(router, path)
+        yield from route(router, path, validated)
     yield from transport_security(validated)
 
 
@@ -30,11 +35,11 @@ def whole_config(validated: Validated) -> Iterator[Draft]:
     config, routers = validated.config, list(validated.routers())
     if config is None:
         return
-    if not routers and "routers" not in validated.broken:
+    if not routers:
         message = "No routers configured - gateway will not handle any requests"
         yield Draft("error", ("routers",), message, "add a router")
     protected = [path for path, router in routers if router.auth_required]
-    if protected and config.jwt is None and "jwt" not in validated.broken:
+    if protected and config.jwt is None and not validated.is_in_doubt(("jwt",)):
         message = "JWT configuration is required when routes have auth_required=true"
         fix = 'add "jwt": {"secret": "..."}; make the secret with: openssl rand -hex 32'
         yield Draft("error", (*protected[0], "auth_required"), message, fix)
@@ -52,26 +57,25 @@ def is_dynamic(router: Router) -> bool:
     return "{" in router.external_path
 
 
-def duplicates(validated: Validated) -> Iterator[Draft]:
-    """Find routes of which path, host and method coincide."""
-    first: dict[tuple[str, str, str], JsonPath] = {}
-    for path, router in validated.routers():
-        hosts = router.hosts or [""]
-        keys = {(router.external_path, host, method) for host in hosts for method in router.methods}
-        if known := next((first[key] for key in sorted(keys) if key in first), None):
-            message = f"Duplicate route path detected: {router.external_path}"
-            fix = f"router {known[1]} has the same path, host and method; remove one, or change its methods or hosts"
-            yield Draft("error", (*path, "external_path"), message, fix)
-        for key in keys:
-            first.setdefault(key, path)
-
-
-def route(router: Router, path: JsonPath) -> Iterator[Draft]:
+def route(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
     """Look at one route."""
     yield from route_paths(router, path)
-    yield from methods(router, path)
+    count = len(set(router.methods))
+    if count > MANY_METHODS:
+        message = f"Route {router.external_path} allows many HTTP methods ({count}) - consider restricting for security"
+        yield Draft("warning", (*path, "methods"), message)
+    if not validated.is_in_doubt((*path, "protocol")):
+        yield from protocol_methods(router, path)
+    yield from backends(router, path, validated)
+    if router.retry:
+        yield from backoff(router.retry, (*path, "retry"), validated)
+
+
+def backends(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look at where a route leads, in either form."""
+    knows_protocol = not validated.is_in_doubt((*path, "protocol"))
     if router.backends is None:
-        problems = list(short_form(router, path))
+        problems = [*short_form(router, path), *(short_form_scheme(router, path) if knows_protocol else ())]
         yield from problems
         if problems:
             return
@@ -79,9 +83,19 @@ def route(router: Router, path: JsonPath) -> Iterator[Draft]:
         key = "host" if router.host is not None else "port"
         message = '"host" and "port" are ignored, because "backends" is given'
         yield Draft("warning", (*path, key), message, "remove them")
+    if not knows_protocol:
+        return
     for index, backend in enumerate(router.upstream()):
         place = (*path, "backends", index) if router.backends is not None else path
         yield from backend_protocol(router, backend, place)
+
+
+def backoff(retry: Retry, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look at the pauses between attempts."""
+    keys = ("initial_backoff_ms", "max_backoff_ms")
+    if retry.initial_backoff_ms > retry.max_backoff_ms and not any(validated.is_in_doubt((*path, key)) for key in keys):
+        message = in_router(path, "initial_backoff_ms cannot be greater than max_backoff_ms")
+        yield Draft("error", path, message, "make max_backoff_ms larger")
 
 
 def route_paths(router: Router, path: JsonPath) -> Iterator[Draft]:
@@ -102,17 +116,13 @@ def climbs(path: str) -> bool:
     return ".." in re.split(r"[/\\]", plain)
 
 
-def methods(router: Router, path: JsonPath) -> Iterator[Draft]:
-    """Look at the methods of a route."""
+def protocol_methods(router: Router, path: JsonPath) -> Iterator[Draft]:
+    """Look at how the methods of a route go with its protocol."""
     place = (*path, "methods")
     for index, method in enumerate(router.methods):
         if method in FTP_METHODS and router.protocol != "ftp":
             message = in_router(path, f"Invalid HTTP method: {method}")
             yield Draft("error", (*place, index), message, f'{method} is for routes with "protocol": "ftp"')
-    count = len(set(router.methods))
-    if count > MANY_METHODS:
-        message = f"Route {router.external_path} allows many HTTP methods ({count}) - consider restricting for security"
-        yield Draft("warning", place, message)
     if router.protocol == "websocket" and "GET" not in router.methods:
         message = f"WebSocket route {router.external_path} should allow GET method for upgrade"
         yield Draft("warning", place, message, 'add "GET"')
@@ -126,15 +136,20 @@ def short_form(router: Router, path: JsonPath) -> Iterator[Draft]:
     if router.host is None or router.port is None:
         message = in_router(path, "Either backends or host/port must be specified")
         yield Draft("error", path, message, 'add "backends": [{"host": "http://127.0.0.1", "port": 8080}]')
-    if router.host is not None:
-        allowed = ("http", "https") if router.protocol == "http" else SCHEMES[router.protocol]
-        target = target_of(router.host)
-        if target is None or target.scheme not in allowed:
-            message = in_router(path, "Host must start with http:// or https://")
-            yield Draft("error", (*path, "host"), message, 'write "http://name", without port and path')
     if router.port == 0:
         message = in_router(path, "Port must be between 1 and 65535")
         yield Draft("error", (*path, "port"), message, "use a number from 1 to 65535")
+
+
+def short_form_scheme(router: Router, path: JsonPath) -> Iterator[Draft]:
+    """Look at how `host` goes with the protocol of the route."""
+    if router.host is None:
+        return
+    allowed = ("http", "https") if router.protocol == "http" else SCHEMES[router.protocol]
+    target = target_of(router.host)
+    if target is None or target.scheme not in allowed:
+        message = in_router(path, "Host must start with http:// or https://")
+        yield Draft("error", (*path, "host"), message, 'write "http://name", without port and path')
 
 
 def target_of(host: str) -> Target | None:

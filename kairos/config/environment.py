@@ -1,7 +1,9 @@
 """Values that stand outside the config file: environment variables, and secrets in files of their own."""
 
 import json
+import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +32,18 @@ class Environment:
 
     variables: Mapping[str, str]
     drafts: list[Draft] = field(default_factory=list)
-    whole: set[JsonPath] = field(default_factory=set)
-    """The places where the variable is the whole string, so that it may become a number, a list and so on."""
+    whole: dict[JsonPath, str] = field(default_factory=dict)
+    """The places where a variable is the whole string, so that it may become a number, a list and so on; its name."""
+    written: dict[JsonPath, str] = field(default_factory=dict)
+    """What to show of each string with references: neither the variables' content nor their defaults."""
+
+    def name_at(self, path: JsonPath) -> str | None:
+        """Return the variable that gives the value at a place of the file, or the array around it."""
+        return self.whole.get(path) or self.whole.get(path[:-1])
+
+    def written_at(self, path: JsonPath) -> str | None:
+        """Return what to show of the value at a place of the file if it comes from variables."""
+        return self.written.get(path) or self.written.get(path[:-1])
 
     def resolve(self, value: Any, path: JsonPath = ()) -> Any:
         """Return `value` with its references replaced; note those that are not set."""
@@ -47,7 +59,8 @@ class Environment:
         """Return one string with its references replaced."""
         match = REFERENCE.fullmatch(text)
         if match and match["name"]:
-            self.whole.add(path)
+            self.whole[path] = match["name"]
+        self.written[path] = REFERENCE.sub(lambda match: f"${{{match['name']}}}" if match["name"] else match[0], text)
         return REFERENCE.sub(lambda match: self.replacement(match, path), text)
 
     def replacement(self, match: re.Match[str], path: JsonPath) -> str:
@@ -64,15 +77,39 @@ class Environment:
             fix = f'set {name}, or write "${{{name}:-default}}"'
             self.drafts.append(Draft("error", path, f"Environment variable {name} is not set", fix))
             return match[0]
+        if value and not is_unicode(value):
+            message = f"Environment variable {name} is not valid UTF-8"
+            self.drafts.append(Draft("error", path, message, f"set {name} to a text in UTF-8"))
+            return match[0]
         return value or ""
 
 
-def convert(text: str) -> Any:
-    """Read the text of a variable as the JSON value that it spells; a plain text stays itself."""
+def is_unicode(text: str) -> bool:
+    """Say whether a text can be written as UTF-8: what could not be read as such holds halves of characters."""
     try:
-        return json.loads(text)
-    except ValueError:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def convert(text: str) -> Any:
+    """Read the text of a variable as the single value or the array of single values that it spells in JSON.
+
+    Anything else stays a text, also an object: aliases, comments and references have been dealt with by now.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return text
+    items = value if isinstance(value, list) else [value]
+    is_plain = all(is_unicode(item) if isinstance(item, str) else not isinstance(item, (dict, list)) for item in items)
+    return value if is_plain else text
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """Open a file, but do not wait for a writer if it is a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 ReadSecret = Callable[[str], str]
@@ -85,7 +122,9 @@ def secrets_beside(folder: Path) -> ReadSecret:
     def read(name: str) -> str:
         path = folder / name
         try:
-            with path.open("rb") as file:
+            with open(path, "rb", opener=without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise ValueError("not a regular file")
                 data = file.read(MAX_SECRET_BYTES + 1)
             if len(data) > MAX_SECRET_BYTES:
                 raise ValueError(f"larger than {MAX_SECRET_BYTES} bytes")

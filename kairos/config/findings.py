@@ -26,6 +26,15 @@ def escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+def value_at(tree: Any, path: JsonPath) -> Any:
+    """Return the value at a path; raises LookupError where there is none."""
+    for step in path:
+        if not isinstance(tree, (dict, list)):
+            raise LookupError(step)
+        tree = tree[step]  # type: ignore[index]
+    return tree
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A finding without its place: `path` leads to the value in the strict shape, whatever dialect the file speaks."""
@@ -36,6 +45,8 @@ class Draft:
     fix: str = ""
     at_key: bool = False
     """Whether the key itself is meant, so that its position is shown and its value is not."""
+    explains: JsonPath = ()
+    """The place of a value that is missing because of this: that needs no finding of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,17 @@ def canonical_pattern(pattern: str) -> str:
     return canonical_name(pattern)
 
 
+def listening_host(text: str) -> str:
+    """Return an address or name to listen on, without the brackets of IPv6; whether it exists is another question.
+
+    Raises ValueError for what can be neither.
+    """
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if ":" in bare:
+        return str(ipaddress.IPv6Address(bare))
+    return canonical_name(bare)
+
+
 class Target(NamedTuple):
     """The host of a backend: a name or an address without brackets, and its scheme, empty for a bare host."""
 

@@ -16,6 +16,8 @@ class Inactive:
     """Whether a gateway without it would let through what the operator wants to keep out: then it must not start."""
     harmless: tuple[Any, ...] = ()
     """Values that ask for nothing, or for what the gateway does anyway."""
+    has_switch: bool = False
+    """Whether the block can be switched off by `"enabled": false`. What protects has no such key."""
     effect: str = ""
 
 
@@ -30,10 +32,10 @@ INACTIVE = (
     Inactive("/server/tls", effect="the listener speaks plain HTTP"),
     Inactive("/jwt"),
     Inactive("/ai"),
-    Inactive("/cors"),
-    Inactive("/metrics"),
+    Inactive("/cors", has_switch=True),
+    Inactive("/metrics", has_switch=True),
     Inactive("/limits"),
-    Inactive("/routers/*/protocol", harmless=("http",)),
+    Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),
     Inactive("/routers/*/load_balancing_strategy", harmless=("round_robin",), effect="backends are taken in turn"),
     Inactive("/routers/*/backends/*/weight", harmless=(1,), effect="every backend gets the same share"),
     Inactive("/routers/*/backends/*/health_check_path"),
@@ -41,7 +43,7 @@ INACTIVE = (
     Inactive("/routers/*/circuit_breaker"),
     Inactive("/routers/*/request_transformation"),
     Inactive("/routers/*/response_transformation"),
-    Inactive("/routers/*/ai_policy"),
+    Inactive("/routers/*/ai_policy", has_switch=True),
 )
 
 
@@ -49,15 +51,15 @@ def inactive_settings(tree: Any, *, allow: bool) -> Iterator[Draft]:
     """Report what a config in the strict shape asks for in vain; `allow` makes warnings of the errors."""
     for setting in INACTIVE:
         for path, value in values(tree, tuple(setting.pattern.split("/")[1:])):
-            if asks_for_something(value, setting.harmless):
+            if asks_for_something(value, setting):
                 yield report(setting, path, allow=allow)
 
 
-def asks_for_something(value: Any, harmless: tuple[Any, ...]) -> bool:
+def asks_for_something(value: Any, setting: Inactive) -> bool:
     """Say whether a value switches its feature on."""
-    if value is None or (isinstance(value, dict) and value.get("enabled") is False):
+    if setting.has_switch and isinstance(value, dict) and value.get("enabled") is False:
         return False
-    return value not in harmless
+    return value is not None and value not in setting.harmless
 
 
 def report(setting: Inactive, path: JsonPath, *, allow: bool) -> Draft:

@@ -5,20 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kairos.config.catalogue import catalogue
 from kairos.config.dialects import Origins, Translation
 from kairos.config.document import Document
 from kairos.config.environment import Environment, secrets_beside
-from kairos.config.findings import Check, ConfigRefused, Draft, Finding, Problem
+from kairos.config.findings import Check, ConfigRefused, Draft, Finding, JsonPath, Problem, value_at
 from kairos.config.inactive import inactive_settings
 from kairos.config.model import Config
 from kairos.config.normalise import Overrides, normalise, outline
 from kairos.config.placement import Placement, repeated_keys
 from kairos.config.source import Source
 from kairos.config.unknown_keys import unknown_keys
-from kairos.config.validate import validate
+from kairos.config.validate import Validated, read_nulls, validate
 
+STDOUT = "stdout"  # the access log that is no file
 NO_OVERRIDES = Overrides()
 
 
@@ -62,18 +64,21 @@ def load(
     tree = environment.resolve(parsed)
     translation = Translation()
     translation.config(tree)
-    validated = validate(
-        tree, secrets_beside(path.parent), lambda place: translation.origins.of(place) in environment.whole
-    )
-    drafts = [*translation.drafts, *validated.drafts, *catalogue(validated)]
+    read_nulls(tree, environment.whole)
+    origins = translation.origins
+    validated = validate(tree, secrets_beside(path.parent), lambda place: environment.name_at(origins.of(place)))
+    drafts = [*translation.drafts, *validated.drafts]
+    drafts += news(catalogue(validated), drafts, validated)
     document = normalise(validated.config, overrides) if validated.config and not has_errors(drafts) else None
-    drafts += unknown_keys(tree, Config)
-    drafts += inactive_settings(tree, allow=allow_inactive)
     if validated.config:
-        drafts += checked(document or outline(validated.config), checks, validated.indexes, drafts)
+        drafts += news(checked(validated.config, validated, document, checks), drafts, validated)
+        drafts += access_log_folder(validated.config)
+    drafts += unknown_keys(tree)
+    at_fault = {draft.path for draft in validated.drafts}
+    drafts += (draft for draft in inactive_settings(tree, allow=allow_inactive) if draft.path not in at_fault)
 
-    drafts = without_consequences(drafts, environment, translation.origins)
-    placed = Placement(source, tree, translation.origins).place(drafts)
+    drafts = without_consequences(drafts, tree, environment, origins)
+    placed = Placement(source, tree, origins, environment).place(drafts)
     repeated = repeated_keys(source) if has_repeated_keys else ()
     findings = tuple(sorted((*repeated, *placed), key=lambda finding: (finding.line, finding.column)))
     if document is None or has_errors(findings):
@@ -86,13 +91,28 @@ def has_errors(found: Iterable[Draft | Finding]) -> bool:
     return any(one.level == "error" for one in found)
 
 
+def news(found: Iterable[Draft], known: Iterable[Draft], validated: Validated) -> list[Draft]:
+    """Drop what is found where an error is known already, or where a wrong value was taken out."""
+    at_fault = {draft.path for draft in known if draft.level == "error"}
+    return [draft for draft in found if draft.path not in at_fault and not validated.is_in_doubt(draft.path)]
+
+
 def checked(
-    document: Document, checks: Iterable[Check], indexes: Sequence[int], known: Iterable[Draft]
-) -> list[Draft]:
-    """Run the checks of others; `indexes` are the places of the routes in the file. A known fault is not told again."""
-    faulty = {draft.path for draft in known if draft.level == "error"}
-    found = (draft_of(problem, indexes) for check in checks for problem in check(document))
-    return [draft for draft in found if draft.path not in faulty]
+    config: Config, validated: Validated, document: Document | None, checks: Iterable[Check]
+) -> Iterator[Draft]:
+    """Run the checks of others: on the document, or if there is none on the routes that can be looked at."""
+    indexes: Sequence[int] = range(len(config.routers))
+    if document is None:
+        document, indexes = outline(config, validated)
+    return (draft_of(problem, indexes) for check in checks for problem in check(document))
+
+
+def access_log_folder(config: Config) -> Iterator[Draft]:
+    """Look for the folder of the access log, which no worker makes."""
+    path = config.logging.access_log
+    if path is not None and path != STDOUT and not Path(path).parent.is_dir():
+        message = f"The folder of the access log does not exist: {Path(path).parent}"
+        yield Draft("error", ("logging", "access_log"), message, "make the folder, or name another one")
 
 
 def draft_of(problem: Problem, indexes: Sequence[int]) -> Draft:
@@ -101,7 +121,18 @@ def draft_of(problem: Problem, indexes: Sequence[int]) -> Draft:
     return Draft(problem.level, ("routers", indexes[problem.route_index], *steps), problem.message, problem.fix)
 
 
-def without_consequences(drafts: list[Draft], environment: Environment, origins: Origins) -> list[Draft]:
-    """Drop what is said about a value that is not there, because its variable is not set."""
+def without_consequences(drafts: list[Draft], tree: Any, environment: Environment, origins: Origins) -> list[Draft]:
+    """Drop what is said about a value that is not there, because its variable cannot be used or its key is misspelt."""
     unset = {draft.path for draft in environment.drafts}
-    return [*environment.drafts, *(draft for draft in drafts if origins.of(draft.path) not in unset)]
+    explained = {draft.explains for draft in drafts if draft.explains and not is_there(draft.explains, tree)}
+    remaining = (draft for draft in drafts if draft.path not in explained and origins.of(draft.path) not in unset)
+    return [*environment.drafts, *remaining]
+
+
+def is_there(path: JsonPath, tree: Any) -> bool:
+    """Say whether there is a value at a path."""
+    try:
+        value_at(tree, path)
+    except LookupError:
+        return False
+    return True

@@ -1,11 +1,12 @@
 """Turn a valid config into the document that workers read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kairos.config.document import Backend, Document, Route, Settings
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
 from kairos.config.model.router import Router
+from kairos.config.validate import Validated
 
 PROTOCOL_SCHEME = {"ftp": "ftp", "dns": "dns"}
 """What a bare host speaks, by the protocol of its route."""
@@ -40,9 +41,23 @@ def settings(config: Config, overrides: Overrides) -> Settings:
     )
 
 
-def outline(config: Config) -> Document:
-    """Return the document of a config that may have errors, without backends: enough to look at its routes."""
-    return Document(settings(config, Overrides()), tuple(route(router, ()) for router in config.routers))
+def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
+    """Return the document of a config that may have errors, without backends: enough to look at its routes.
+
+    The numbers are the places of the routes in the file: those without a usable path are left out.
+    """
+    routes: list[Route] = []
+    indexes: list[int] = []
+    for path, router in validated.routers():
+        if (*path, "external_path") in validated.broken:
+            continue
+        index = int(path[-1])
+        sketch = route(router, ())
+        if not validated.broken.isdisjoint({(*path, "methods"), (*path, "hosts")}):
+            sketch = replace(sketch, hosts=(f"router-{index}.invalid",))  # where it coincides with no other
+        routes.append(sketch)
+        indexes.append(index)
+    return Document(settings(config, Overrides()), tuple(routes)), indexes
 
 
 def backends(router: Router) -> tuple[Backend, ...]:

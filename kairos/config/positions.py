@@ -39,10 +39,11 @@ class Positions:
 class Frame:
     """An object or array that is being scanned."""
 
-    __slots__ = ("index", "is_object", "key", "prefix")
+    __slots__ = ("index", "is_object", "key", "offset", "prefix")
 
-    def __init__(self, prefix: str, *, is_object: bool) -> None:
+    def __init__(self, prefix: str, offset: int, *, is_object: bool) -> None:
         self.prefix = prefix
+        self.offset = offset
         self.is_object = is_object
         self.index = 0
         self.key: str | None = None
@@ -63,12 +64,17 @@ def scan(text: str) -> Positions:
             quoted = match[0]
             key = json.loads(quoted) if "\\" in quoted else quoted[1:-1]
             frame.key = f"{frame.prefix}/{escape(key)}"
-            note_key(positions, frame.key, offset)
+            first_offset = positions.keys.get(frame.key, -1)
+            if first_offset > frame.offset:  # else it stood in an object that was given again
+                positions.repeated.append((frame.key, first_offset, offset))
+            positions.keys[frame.key] = offset
             continue
         pointer = next_pointer(frame)
         positions.values[pointer] = offset
         if first in "[{":
-            frames.append(Frame(pointer, is_object=first == "{"))
+            frames.append(Frame(pointer, offset, is_object=first == "{"))
+    if positions.repeated:
+        forget_replaced(positions)
     return positions
 
 
@@ -84,16 +90,18 @@ def next_pointer(frame: Frame | None) -> str:
     return pointer
 
 
-def note_key(positions: Positions, pointer: str, offset: int) -> None:
-    """Remember where a key stands, and whether it was there before."""
-    if pointer in positions.keys:
-        positions.repeated.append((pointer, positions.keys[pointer], offset))
-        forget(positions, pointer)
-    positions.keys[pointer] = offset
-
-
-def forget(positions: Positions, pointer: str) -> None:
-    """Drop what stood below a key that is given again."""
+def forget_replaced(positions: Positions) -> None:
+    """Drop what stands below a key that is given again later."""
+    last = {pointer: again for pointer, _, again in positions.repeated}
     for offsets in (positions.values, positions.keys):
-        for known in [known for known in offsets if known.startswith(f"{pointer}/")]:
-            del offsets[known]
+        for pointer in [pointer for pointer, offset in offsets.items() if is_replaced(pointer, offset, last)]:
+            del offsets[pointer]
+
+
+def is_replaced(pointer: str, offset: int, last: dict[str, int]) -> bool:
+    """Say whether a value stands before the last of the keys that lead to it."""
+    while pointer:
+        if offset < last.get(pointer, 0):
+            return True
+        pointer = pointer.rpartition("/")[0]
+    return False

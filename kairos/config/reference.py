@@ -59,10 +59,12 @@ config.json:3:12: error: /server/port: Invalid JSON structure: expected a whole 
   a key that stands twice in one object.
 - **Environment variables**: `"${NAME}"` and `"${NAME:-default}"` in any string. Where the variable is the whole string
   it becomes a number, a switch or whatever the key wants: `"port": "${PORT:-5900}"`. As in a shell, the default also
-  stands in for an empty variable. `$${` is a plain `${`.
+  stands in for an empty variable. `null` becomes null where the key takes null. A variable gives a single value or an
+  array of single values (`["GET", "PUT"]`); objects stand in the file, with variables as their values. Keys take no
+  variables. `$${` is a plain `${`. Findings show `${NAME}` and not what it stands for.
 - **Secrets** can stand in files of their own: `"secret": {"file": "jwt.key"}`, relative to the config file; a newline
-  at the end is not part of the secret. Keys for signatures have at least 32 bytes (`openssl rand -hex 32` makes one),
-  and well-known placeholders are refused. A secret shows as `***` wherever a config is printed.
+  at the end is not part of the secret. Keys for signatures have at least 32 bytes, 8 of them different (`openssl rand
+  -hex 32` makes one), and well-known placeholders are refused. A secret shows as `***` wherever a config is printed.
 - **The command line wins** over the file: `--host`, `--port`, `--workers`, `--log-level`.
 - HTTP_PROXY and its relatives are not looked at.
 """

@@ -17,6 +17,12 @@ VARIABLE: Schema = {
     "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}$",
     "description": 'An environment variable: "${NAME}", or "${NAME:-default}".',
 }
+TEXT_WITH_VARIABLE: Schema = {
+    "type": "string",
+    "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}",
+    "description": "A text with environment variables in it.",
+}
+DEFINITIONS = {"EnvironmentVariable": VARIABLE, "TextWithVariable": TEXT_WITH_VARIABLE}
 ANNOTATIONS = ("description", "default", "title", "deprecated")
 
 
@@ -33,7 +39,7 @@ def json_schema() -> Schema:
     add_window_types(schema)
     for part in (schema, *schema["$defs"].values()):
         part["properties"] = {name: or_variable(value) for name, value in part["properties"].items()}
-    schema["$defs"]["EnvironmentVariable"] = VARIABLE
+    schema["$defs"] |= DEFINITIONS
     return {"$schema": DIALECT, **schema, "title": "Kairos config"}
 
 
@@ -77,16 +83,28 @@ def add_window_types(schema: Schema) -> None:
 def or_variable(schema: Schema) -> Schema:
     """Let an environment variable stand where a text would not fit otherwise."""
     untitled = {keyword: value for keyword, value in schema.items() if keyword != "title"}
-    if not wants_more_than_text(untitled):
+    if "items" in untitled:
+        untitled["items"] = or_variable(untitled["items"])
+    variable = variable_for(untitled)
+    if variable is None:
         return untitled
     told = {keyword: value for keyword, value in untitled.items() if keyword in ANNOTATIONS}
     demanded = rules(untitled)
     choices = demanded["anyOf"] if demanded.keys() == {"anyOf"} else [demanded]
-    return {**told, "anyOf": [*choices, {"$ref": "#/$defs/EnvironmentVariable"}]}
+    return {**told, "anyOf": [*choices, {"$ref": f"#/$defs/{variable}"}]}
 
 
-def wants_more_than_text(schema: Schema) -> bool:
-    """Say whether a value is a number, a switch, or a text of a certain form."""
-    if any(wants_more_than_text(choice) for choice in schema.get("anyOf", ())):
-        return True
-    return schema.get("type") in ("integer", "number", "boolean") or not schema.keys().isdisjoint({"enum", "pattern"})
+def variable_for(schema: Schema) -> str | None:
+    """Return the definition of the variables that fit besides: none where any text does, or where an object is wanted.
+
+    A number, a switch or an array of single values takes a variable as a whole; a text of a certain form may also have
+    one in it.
+    """
+    for choice in schema.get("anyOf", ()):
+        if variable := variable_for(choice):
+            return variable
+    if schema.get("type") in ("integer", "number", "boolean"):
+        return "EnvironmentVariable"
+    if schema.get("type") == "array":
+        return None if "$ref" in schema["items"] else "EnvironmentVariable"
+    return "TextWithVariable" if not schema.keys().isdisjoint({"enum", "pattern"}) else None

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 
 from kairos.config.findings import ConfigRefused, ConfigUnreadable, Finding
 from kairos.config.positions import Positions, scan
+from kairos.config.syntax import Fault, depth_fault, number_fault, syntax_fault
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 64
-TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 # RFC 8259 section 8.2: such a text has no meaning, and nothing after us could write it as UTF-8.
 ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-fA-F]..)|.)")
 COMMENT_MARKS = ("_", "$")
@@ -59,24 +59,24 @@ class Source:
         try:
             tree = json.loads(self.text, object_pairs_hook=parser.members, parse_constant=parser.constant)
         except json.JSONDecodeError as exc:
-            self.refuse(exc.msg, exc.pos)
+            self.refuse(syntax_fault(self.text, exc))
         except RecursionError:
-            self.refuse(TOO_DEEP, 0)
-        except ValueError as exc:
-            self.refuse(str(exc), 0)
+            self.refuse(depth_fault(self.text, MAX_DEPTH))
+        except ValueError:
+            self.refuse(number_fault(self.text))
         if is_deeper_than(MAX_DEPTH, tree):
-            self.refuse(TOO_DEEP, 0)
+            self.refuse(depth_fault(self.text, MAX_DEPTH))
         for escape in ESCAPE.finditer(self.text):
             if escape["lone"]:
-                self.refuse(f"{escape[0]} is half of a character", escape.start())
+                self.refuse(Fault(f"{escape[0]} is half of a character", "write both halves", escape.start()))
         return tree, parser.repeated
 
-    def refuse(self, why: str, offset: int) -> NoReturn:
+    def refuse(self, fault: Fault) -> NoReturn:
         """Raise the one finding that a file without a JSON structure allows."""
-        before = self.text[:offset]
-        line, column = before.count("\n") + 1, offset - before.rfind("\n")
-        message = f"Invalid JSON: {why}"
-        raise ConfigRefused((Finding("error", "", message, line=line, column=column, file=str(self.path)),))
+        before = self.text[: fault.offset]
+        line, column = before.count("\n") + 1, fault.offset - before.rfind("\n")
+        message = f"Invalid JSON: {fault.message}"
+        raise ConfigRefused((Finding("error", "", message, "", fault.fix, line, column, str(self.path)),))
 
 
 class Parser:
@@ -86,10 +86,10 @@ class Parser:
         self.repeated = False
 
     def members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        """Build one object. A key that starts with `_` or `$` is a comment, so it may also be repeated."""
+        """Build one object. A comment may also be repeated."""
         found: dict[str, Any] = {}
         for key, value in pairs:
-            if key.startswith(COMMENT_MARKS):
+            if is_comment(key):
                 continue
             if key in found:
                 self.repeated = True
@@ -100,6 +100,11 @@ class Parser:
     def constant(name: str) -> NoReturn:
         """Refuse NaN and Infinity, which Python would take (RFC 8259 section 6)."""
         raise ValueError(f"{name} is no JSON number")
+
+
+def is_comment(key: str) -> bool:
+    """Say whether a key makes a comment: it starts with `_` or `$`, but does not try to be a variable."""
+    return key.startswith(COMMENT_MARKS) and not key.startswith("${")
 
 
 def is_deeper_than(levels: int, tree: Any) -> bool:

@@ -2,25 +2,30 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from types import NoneType
 from typing import Any, get_args
 
 from kairos.config.dialects import ALIASES
 from kairos.config.findings import Draft, JsonPath, quote
+from kairos.config.model import Config
 from kairos.config.model.base import Block
 
 LIKELY_TYPO = 2
 """So many wrong letters make an unknown key a typing error, for which a gateway should not start."""
 MAX_KEY = 64
 """So many letters of an unknown key are looked at."""
+MANY = 100
+"""So many unknown keys are compared with every known name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The keys of one model, with the models of the objects that stand below them."""
+    """The keys of one model, with the models of the objects that stand below them, and those that may be null."""
 
     known: frozenset[str]
     blocks: dict[str, type[Block]]
+    nullable: frozenset[str]
 
 
 @cache
@@ -28,7 +33,8 @@ def shape(model: type[Block]) -> Shape:
     """Return the keys of a model."""
     fields = {info.alias or name: info for name, info in model.model_fields.items()}
     blocks = {name: block for name, info in fields.items() if (block := block_in(info.annotation))}
-    return Shape(frozenset(fields), blocks)
+    nullable = frozenset(name for name, info in fields.items() if NoneType in get_args(info.annotation))
+    return Shape(frozenset(fields), blocks, nullable)
 
 
 def block_in(annotation: Any) -> type[Block] | None:
@@ -38,37 +44,88 @@ def block_in(annotation: Any) -> type[Block] | None:
     return next((block for argument in get_args(annotation) if (block := block_in(argument))), None)
 
 
-def unknown_keys(tree: Any, model: type[Block], path: JsonPath = ()) -> Iterator[Draft]:
-    """Report the keys in `tree` that `model` and the models below it do not have."""
+def accepts_null(path: JsonPath) -> bool:
+    """Say whether the value at a path of the strict shape may be null."""
+    expected = shape(Config)
+    for step in path[:-1]:
+        if isinstance(step, str):
+            if step not in expected.blocks:
+                return False
+            expected = shape(expected.blocks[step])
+    return path[-1] in expected.nullable
+
+
+def unknown_keys(tree: Any) -> Iterator[Draft]:
+    """Report the keys of a config in the strict shape that the model does not have.
+
+    A typing error is always found. Which name is nearest to any other key takes long to say, so it is said of the first
+    ones only.
+    """
+    for number, (model, path) in enumerate(strangers(tree, Config)):
+        yield report(model, path, MAX_KEY if number < MANY else LIKELY_TYPO)
+
+
+def strangers(tree: Any, model: type[Block], path: JsonPath = ()) -> Iterator[tuple[type[Block], JsonPath]]:
+    """Find the keys in `tree` that `model` and the models below it do not have."""
     if isinstance(tree, list):
         for index, item in enumerate(tree):
-            yield from unknown_keys(item, model, (*path, index))
+            yield from strangers(item, model, (*path, index))
     if not isinstance(tree, dict):
         return
     expected = shape(model)
     for key in tree.keys() - expected.known:
-        yield report(model, key, (*path, key))
+        yield model, (*path, key)
     for key in tree.keys() & expected.blocks.keys():
-        yield from unknown_keys(tree[key], expected.blocks[key], (*path, key))
+        yield from strangers(tree[key], expected.blocks[key], (*path, key))
 
 
-def report(model: type[Block], key: str, path: JsonPath) -> Draft:
+def report(model: type[Block], path: JsonPath, most_letters: int) -> Draft:
     """Say which key may have been meant."""
-    nearest, letters = nearest_name(model, key)
+    key = str(path[-1])
+    if key.startswith("${"):
+        message = f"Unknown key {quote(key)} is ignored: environment variables work in values only"
+        return Draft("warning", path, message, "write the key itself", at_key=True)
+    nearest, letters = nearest_name(model, key, most_letters)
     if letters <= LIKELY_TYPO and letters < len(nearest):
         message = f"Unknown key {quote(key)}, which is most like {quote(nearest)}"
-        return Draft("error", path, message, f"write {quote(nearest)}", at_key=True)
-    message = f"Unknown key {quote(key)} is ignored; the nearest known name is {quote(nearest)}"
+        meant = (*path[:-1], strict_key(model, nearest))
+        return Draft("error", path, message, f"write {quote(nearest)}", at_key=True, explains=meant)
+    hint = f"; the nearest known name is {quote(nearest)}" if nearest else ""
+    message = f"Unknown key {quote(key)} is ignored{hint}"
     return Draft("warning", path, message, f'remove it, or write it as a comment, "_{key}"', at_key=True)
 
 
+def strict_key(model: type[Block], name: str) -> str:
+    """Return the key that a name stands for, be it an alias or the key itself."""
+    alias = ALIASES.get(model, {}).get(name)
+    return alias.target[0] if alias and len(alias.target) == 1 else name
+
+
 @cache
-def nearest_name(model: type[Block], key: str) -> tuple[str, int]:
-    """Return the known name that is most like `key`, and how many letters differ, upper case or not."""
+def names(model: type[Block]) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Return the names that a model knows, aliases included, each with its letters."""
+    return tuple((name, frozenset(name)) for name in sorted(shape(model).known | ALIASES.get(model, {}).keys()))
+
+
+@lru_cache(maxsize=4096)
+def nearest_name(model: type[Block], key: str, most_letters: int) -> tuple[str, int]:
+    """Return the known name that is most like `key`, and how many letters differ, upper case or not.
+
+    The name is empty if more than `most_letters` differ. Names are tried in the order of what can be seen at a glance:
+    each letter more or less, and each letter that only one of them has, is a difference.
+    """
     folded = key.casefold()[:MAX_KEY]
-    names = shape(model).known | ALIASES.get(model, {}).keys()
-    letters, nearest = min((distance(folded, name), name) for name in names)
-    return nearest, letters
+    letters = frozenset(folded)
+    glances = sorted(
+        (max(abs(len(folded) - len(name)), len(letters - others), len(others - letters)), name)
+        for name, others in names(model)
+    )
+    best = (most_letters + 1, "")
+    for at_least, name in glances:
+        if at_least > best[0]:
+            break
+        best = min(best, (distance(folded, name), name))
+    return best[1], best[0]
 
 
 def distance(one: str, other: str) -> int:

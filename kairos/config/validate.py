@@ -1,17 +1,20 @@
 """Run the model over the strict shape, and say in our words what does not fit."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from kairos.config.environment import ReadSecret, convert
-from kairos.config.findings import Draft, JsonPath
+from kairos.config.findings import Draft, JsonPath, value_at
 from kairos.config.model import Config
 from kairos.config.model.base import REFUSED
 from kairos.config.model.router import Router
+from kairos.config.salvage import Salvage
+from kairos.config.unknown_keys import accepts_null
 
 INVALID_STRUCTURE = "Invalid JSON structure"
 
@@ -32,35 +35,73 @@ STRUCTURE: dict[str, tuple[str, str]] = {
 }
 
 
-@dataclass(slots=True)
+VARIABLE_FIXES = {
+    "model_type": "write the object into the file; its values may be variables",
+    "list_type": 'set {name} to an array such as ["a", "b"]; write an array of objects into the file',
+    "int_type": "set {name} to a whole number",
+    "float_type": "set {name} to a number",
+    "finite_number": "set {name} to a smaller number",
+    "bool_type": "set {name} to true or false",
+    "literal_error": "set {name} to one of these",
+    "greater_than_equal": "set {name} to a larger number",
+    "less_than_equal": "set {name} to a smaller number",
+    "string_type": "set {name} to a text",
+    "string_too_short": "set {name} to a value",
+}
+"""The fix where the value comes from a variable."""
+
+Variables = Callable[[JsonPath], str | None]
+"""Return the name of the environment variable that is the whole value at a path, if one is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Validated:
-    """What the model makes of a tree: all of it, or the part that can be looked at further."""
+    """What the model makes of a tree: all of it, or what is left without the wrong values."""
 
     config: Config | None
-    indexes: list[int] = field(default_factory=list)
-    """The place in the file of each of the config's routers."""
-    drafts: list[Draft] = field(default_factory=list)
-    broken: frozenset[str] = frozenset()
-    """Top-level keys whose value could not be used, so that nothing should be concluded from their absence."""
+    drafts: tuple[Draft, ...] = ()
+    broken: frozenset[JsonPath] = frozenset()
+    """The places whose value was taken out."""
+    incomplete: frozenset[JsonPath] = frozenset()
+    """The arrays in which something was taken out."""
 
     def routers(self) -> Iterable[tuple[JsonPath, Router]]:
         """Return the usable routers, each with its path."""
-        routers = self.config.routers if self.config else ()
-        return [(("routers", index), router) for index, router in zip(self.indexes, routers, strict=True)]
+        routers = enumerate(self.config.routers if self.config else ())
+        return ((path, router) for index, router in routers if (path := ("routers", index)) not in self.broken)
+
+    def is_in_doubt(self, path: JsonPath) -> bool:
+        """Say whether nothing should be concluded about a place: it, one around it, or an item of it has gone."""
+        if not self.broken:
+            return False
+        return path in self.incomplete or any(path[:length] in self.broken for length in range(1, len(path) + 1))
 
 
-def validate(tree: Any, read_secret: ReadSecret, is_variable: Callable[[JsonPath], bool]) -> Validated:
+def validate(tree: Any, read_secret: ReadSecret, variables: Variables) -> Validated:
     """Validate a tree of the strict shape.
 
-    `is_variable` says whether a value is the text of an environment variable: where the model wants anything but a
-    string, the text is read as JSON, in place.
+    Where the model wants anything but a string, the text of a variable is read as JSON, in place.
     """
     config, errors = attempt(tree, read_secret)
-    if errors and convert_variables(tree, errors, is_variable):
+    if errors and convert_variables(tree, errors, variables):
         config, errors = attempt(tree, read_secret)
-    if config is None:
-        return usable_part(tree, [translate(error, tree) for error in errors], read_secret)
-    return Validated(config, list(range(len(config.routers))))
+    drafts = tuple(translate(error, tree, variables) for error in errors)
+    if config or not isinstance(tree, dict):
+        return Validated(config, drafts)
+    return usable_part(tree, errors, drafts, read_secret)
+
+
+def read_nulls(tree: Any, variables: Iterable[JsonPath]) -> None:
+    """Turn the text `null` of a variable into null where null may stand, in place.
+
+    The model would take it for a text. No alias is for a text that may be null, so the places are those of the file.
+    """
+    for path in variables:
+        if not path or not accepts_null(path):
+            continue
+        holder = value_at(tree, path[:-1])
+        if holder.get(path[-1]) == "null":
+            holder[path[-1]] = None
 
 
 def attempt(tree: Any, read_secret: ReadSecret) -> tuple[Config | None, list[ErrorDetails]]:
@@ -71,12 +112,12 @@ def attempt(tree: Any, read_secret: ReadSecret) -> tuple[Config | None, list[Err
         return None, exc.errors(include_url=False)
 
 
-def convert_variables(tree: Any, errors: list[ErrorDetails], is_variable: Callable[[JsonPath], bool]) -> bool:
+def convert_variables(tree: Any, errors: list[ErrorDetails], variables: Variables) -> bool:
     """Turn variables that do not fit as strings into the JSON values that they spell; say whether any has changed."""
     changed = False
     for error in errors:
         path = path_of(error, tree)
-        if not path or not is_variable(path):
+        if not path or variables(path) is None:
             continue
         holder = value_at(tree, path[:-1])
         text = holder[path[-1]]
@@ -86,21 +127,21 @@ def convert_variables(tree: Any, errors: list[ErrorDetails], is_variable: Callab
     return changed
 
 
-def usable_part(tree: Any, drafts: list[Draft], read_secret: ReadSecret) -> Validated:
-    """Leave out what is wrong and validate the rest, so that errors in the rest are told at the same time."""
-    if not isinstance(tree, dict):
-        return Validated(None, [], drafts)
-    broken = {draft.path[:1] for draft in drafts if draft.path[:1] != ("routers",) or len(draft.path) == 1}
-    broken_routers = {draft.path[1] for draft in drafts if len(draft.path) > 1 and draft.path[0] == "routers"}
-    routers = [] if ("routers",) in broken else tree["routers"]
-    indexes = [index for index in range(len(routers)) if index not in broken_routers]
-    usable = {key: value for key, value in tree.items() if (key,) not in broken}
-    usable = {"version": 0, **usable, "routers": [routers[index] for index in indexes]}
-    names = frozenset(str(path[0]) for path in broken) | ({"routers"} if broken_routers else set())
-    return Validated(Config.model_validate(usable, context=read_secret), indexes, drafts, names)
+def usable_part(
+    tree: dict[str, Any], errors: list[ErrorDetails], drafts: tuple[Draft, ...], read_secret: ReadSecret
+) -> Validated:
+    """Validate what is left without the wrong values, so that errors in the rest are told at the same time."""
+    salvage = Salvage(deepcopy(tree))
+    config = None
+    while errors:  # each time there is less that can be wrong
+        salvage.take_out({path_of(error, salvage.tree) for error in errors})
+        config, errors = attempt(salvage.tree, read_secret)
+    steps = ((path, length) for path in salvage.broken for length, step in enumerate(path) if isinstance(step, int))
+    incomplete = frozenset(path[:length] for path, length in steps)
+    return Validated(config, drafts, frozenset(salvage.broken), incomplete)
 
 
-def translate(error: ErrorDetails, tree: Any) -> Draft:
+def translate(error: ErrorDetails, tree: Any, variables: Variables) -> Draft:
     """Say one of pydantic's errors in our words."""
     path = path_of(error, tree)
     context = error.get("ctx", {})
@@ -109,10 +150,12 @@ def translate(error: ErrorDetails, tree: Any) -> Draft:
     if error["type"] == "missing":
         message = f'{INVALID_STRUCTURE}: missing field "{path[-1]}"'
         return Draft("error", path, message, f'add "{path[-1]}"')
-    if error["type"] in STRUCTURE:
-        message, fix = STRUCTURE[error["type"]]
-        return Draft("error", path, f"{INVALID_STRUCTURE}: {message.format(**context)}", fix)
-    return Draft("error", path, f"{INVALID_STRUCTURE}: {error['msg']}")
+    if error["type"] not in STRUCTURE:
+        return Draft("error", path, f"{INVALID_STRUCTURE}: {error['msg']}")
+    message, fix = STRUCTURE[error["type"]]
+    if (name := variables(path)) is not None:
+        fix = VARIABLE_FIXES.get(error["type"], fix).format(name=name)
+    return Draft("error", path, f"{INVALID_STRUCTURE}: {message.format(**context)}", fix)
 
 
 def in_router(path: JsonPath, text: str) -> str:
@@ -134,12 +177,3 @@ def path_of(error: ErrorDetails, tree: Any) -> JsonPath:
             node = node[step]  # type: ignore[index]
             path.append(step)
     return (*path, error["loc"][-1]) if error["type"] == "missing" else tuple(path)
-
-
-def value_at(tree: Any, path: JsonPath) -> Any:
-    """Return the value at a path; raises LookupError where there is none."""
-    for step in path:
-        if not isinstance(tree, (dict, list)):
-            raise LookupError(step)
-        tree = tree[step]  # type: ignore[index]
-    return tree

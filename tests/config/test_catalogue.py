@@ -38,7 +38,7 @@ def test_a_config_without_routers_handles_nothing(operator: Operator) -> None:
         ({"retry": {"max_retries": 20}}, "/retry/max_retries",
          "max_retries should not exceed 10 to prevent excessive delays"),
         ({"retry": {"initial_backoff_ms": 9000}}, "/retry", "initial_backoff_ms cannot be greater than max_backoff_ms"),
-        ({"retry": {"backoff_multiplier": 0.5}}, "/retry", "backoff_multiplier must be >= 1.0"),
+        ({"retry": {"backoff_multiplier": 0.5}}, "/retry/backoff_multiplier", "backoff_multiplier must be >= 1.0"),
         ({"external_path": "/a?b=c"}, "/external_path", "External path must not contain '?' or '#'"),
         ({"hosts": ["a", "http://a"]}, "/hosts/1", "Invalid host: http://a"),
     ],
@@ -55,7 +55,11 @@ def test_a_router_is_refused_in_the_known_words(
     [
         ({"host": "a"}, "host", "Backend host must start with http://, https://, ws://, or wss://: a"),
         ({"host": "ftp://a"}, "host", "Backend host must start with http://, https://, ws://, or wss://: ftp://a"),
-        ({"host": "http://a:80"}, "host", "Backend host must start with http://, https://, ws://, or wss://: http://a:80"),
+        (
+            {"host": "http://a:80"},
+            "host",
+            "Backend host must start with http://, https://, ws://, or wss://: http://a:80",
+        ),
         ({"port": 0}, "port", "Backend port must be between 1 and 65535"),
         ({"port": 65536}, "port", "Backend port must be between 1 and 65535"),
         ({"port": -1}, "port", "Backend port must be between 1 and 65535"),
@@ -81,6 +85,12 @@ def test_a_backend_is_refused_in_the_known_words(
         ("your-256-bit-secret-key-here-and-longer", "JWT secret must be changed from default value"),
         ("CHANGEME_CHANGEME_CHANGEME_CHANGEME", "JWT secret must be changed from default value"),
         ("replace-me-0123456789abcdef0123456789", "JWT secret must be changed from default value"),
+        ("super-secret-key-for-jwt-validation-minimum-32-chars", "JWT secret must be changed from default value"),
+        ("a-key-of-at-least-32-characters-in-length", "JWT secret must be changed from default value"),
+        ("changeme" * 5, "JWT secret must be changed from default value"),
+        ("x" * 32, "JWT secret should have at least 8 different characters for security"),
+        ("ä" * 16, "JWT secret should have at least 8 different characters for security"),
+        ("abcdefg" * 6, "JWT secret should have at least 8 different characters for security"),
     ],
 )
 def test_a_secret_that_anybody_could_guess_is_refused(operator: Operator, secret: str, message: str) -> None:
@@ -90,7 +100,9 @@ def test_a_secret_that_anybody_could_guess_is_refused(operator: Operator, secret
     assert "openssl rand -hex 32" in finding.fix
 
 
-@pytest.mark.parametrize("secret", [SECRET, "x" * 32, "ä" * 16, "unbekannte-und-ganz-eigene-Wortfolge"])
+@pytest.mark.parametrize(
+    "secret", [SECRET, "äöüßéèàç" * 2, "unbekannte-und-ganz-eigene-Wortfolge", "exchange-media-of-their-estate!!"]
+)
 def test_a_long_secret_is_accepted(operator: Operator, secret: str) -> None:
     assert operator.errors(config(jwt={"secret": secret})) == []
 
@@ -124,29 +136,6 @@ def test_dots_that_do_not_climb_are_fine(operator: Operator, path: str) -> None:
     assert operator.errors(config(router("/{rest...}", internal_path=path))) == []
 
 
-def test_the_same_path_host_and_method_twice_is_a_duplicate(operator: Operator) -> None:
-    routers = [router("/a", methods=["GET", "PUT"]), router("/b"), router("/a", methods=["DELETE", "PUT"])]
-    assert operator.errors(config(*routers)) == [("/routers/2/external_path", "Duplicate route path detected: /a")]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"methods": ["POST"]},
-        {"hosts": ["example.com"]},
-        {"external_path": "/a/"},
-        {"external_path": "/A"},
-    ],
-)
-def test_routes_that_differ_in_path_host_or_method_are_no_duplicates(operator: Operator, other: dict[str, Any]) -> None:
-    assert operator.errors(config(router("/a"), router(**{"external_path": "/a", **other}))) == []
-
-
-def test_host_names_coincide_whatever_their_case(operator: Operator) -> None:
-    routers = [router("/a", hosts=["x.example", "Example.COM"]), router("/a", hosts=["example.com"])]
-    assert operator.errors(config(*routers)) == [("/routers/1/external_path", "Duplicate route path detected: /a")]
-
-
 def test_plain_http_to_a_backend_is_named_once_per_host(operator: Operator) -> None:
     routers = [router("/a", backends=[HTTP, HTTPS]), router("/b", backends=[HTTP])]
     assert operator.warnings(config(*routers)) == [
@@ -166,7 +155,9 @@ def test_http_everywhere_is_a_warning_of_its_own(operator: Operator) -> None:
 
     assert ("/routers", message) in operator.warnings(config(router(backends=[HTTP])))
     assert ("/routers", message) not in operator.warnings(config(router(backends=[HTTP, HTTPS])))
-    assert ("/routers", message) not in operator.warnings(config(router(protocol="websocket", backends=[backend("ws://a")])))
+    assert ("/routers", message) not in operator.warnings(
+        config(router(protocol="websocket", backends=[backend("ws://a")]))
+    )
 
 
 def test_many_methods_are_worth_a_thought(operator: Operator) -> None:
@@ -225,7 +216,9 @@ def ftp(host: str, port: int = 21, **more: Any) -> dict[str, Any]:
     return config(router("/ftp", protocol="ftp", backends=[backend(host, port)], **more))
 
 
-@pytest.mark.parametrize("host", ["ftp://files.example", "ftps://files.example", "ftp.example.com", "https://ftp.example"])
+@pytest.mark.parametrize(
+    "host", ["ftp://files.example", "ftps://files.example", "ftp.example.com", "https://ftp.example"]
+)
 def test_an_ftp_route_takes_ftp_backends(operator: Operator, host: str) -> None:
     assert [message for _, message in operator.warnings(ftp(host)) if "FTP" in message] == []
 
@@ -245,6 +238,11 @@ def test_an_ftp_route_does_not_take_dns_backends(operator: Operator) -> None:
 
 def test_an_ftp_route_has_methods_of_its_own(operator: Operator) -> None:
     assert operator.errors(ftp("ftp://a", methods=["GET", "MKCOL", "MOVE"])) == []
+
+
+def test_a_wildcard_for_all_hosts_is_not_needed(operator: Operator) -> None:
+    (finding,) = operator.findings(config(router(hosts=["*"])))
+    assert finding.fix == "leave hosts out to match all"
 
 
 def test_the_standard_port_of_ftp_is_recommended(operator: Operator) -> None:

@@ -1,11 +1,13 @@
 """Variables and secret files."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kairos.config.environment import MAX_SECRET_BYTES, Environment, secrets_beside
-from tests.config.configs import SECRET, config, router
+from kairos.config.environment import MAX_SECRET_BYTES, Environment, convert, secrets_beside
+from tests.config.configs import SECRET, backend, config, router
 from tests.config.operators import Operator
 
 
@@ -73,7 +75,8 @@ def test_a_variable_of_the_wrong_type_is_an_error_at_its_place(operator: Operato
     (finding,) = operator.findings(config(server={"port": "${PORT}"}), environ={"PORT": "http"})
 
     assert (finding.pointer, finding.message) == ("/server/port", "Invalid JSON structure: expected a whole number")
-    assert finding.value == '"http"'
+    assert finding.fix == "set PORT to a whole number"
+    assert finding.value == '"${PORT}"'
 
 
 def test_a_variable_that_is_not_set_is_named_once(operator: Operator) -> None:
@@ -144,3 +147,69 @@ def test_an_object_that_names_no_file_is_no_secret(operator: Operator) -> None:
     assert operator.errors(config(jwt={"secret": {"path": "x"}})) == [
         ("/jwt/secret", "Invalid JSON structure: expected a string")
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 50_000, "9" * 5_000, '["\\ud800"]', '{"a": 1}', '[{"a": 1}]', "[[1]]"],
+    ids=["too deep", "too long", "half a character", "object", "array of objects", "array of arrays"],
+)
+def test_a_variable_that_spells_no_single_value_stays_a_text(text: str) -> None:
+    assert convert(text) == text
+
+
+@pytest.mark.parametrize(
+    "place", [{"server": {"port": "${P}"}}, {"jwt": {"secret": "${P}"}}, {"cors": {"allowed_origins": ["a${P}"]}}]
+)
+def test_a_variable_that_is_no_utf_8_is_named(operator: Operator, place: dict[str, Any]) -> None:
+    undecodable = os.fsdecode(b"\xff")
+    (error,) = operator.errors(config(**place), environ={"P": undecodable})[:1]
+
+    assert error[1] == "Environment variable P is not valid UTF-8"
+
+
+def test_a_variable_can_say_null_where_null_may_stand(operator: Operator) -> None:
+    given = config(
+        router(backends=[backend(health_check_path="${NULL}")], retry="${NULL}"),
+        logging={"access_log": "${LOG:-null}"},
+        jwt={"secret": SECRET, "issuer": "x${NULL}", "audience": "null"},
+    )
+    operator_says = operator.findings(given, environ={"NULL": "null"})
+
+    assert [finding.pointer for finding in operator_says] == ["/jwt"]
+    assert operator.document(given, environ={"NULL": "null"}).settings.access_log is None
+
+
+def test_null_is_a_text_where_null_may_not_stand(operator: Operator) -> None:
+    document = operator.document(config(server={"host": "${HOST}"}), environ={"HOST": "null"})
+    assert document.settings.host == "null"
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "fix"),
+    [
+        ({"rate_limit": "${V}"}, '{"requests_per_second": 1}', "write the object into the file"),
+        ({"cors": {"allowed_origins": "${V}"}}, '[{"a": 1}]', 'set V to an array such as ["a", "b"]'),
+        ({"server": {"port": "${V}"}}, "70000", "set V to a smaller number"),
+        ({"server": {"tls": {"cert_file": "a", "key_file": "b", "client_auth": "${V}"}}}, "x", "set V to one of these"),
+        ({"access_list": {"allow": [], "deny": "${V}"}}, "[7]", "set V to a text"),
+        ({"limits": {"max_headers": "${V}"}}, "1.5", "set V to a whole number"),
+        ({"cors": {"enabled": "${V}"}}, "yes", "set V to true or false"),
+    ],
+)
+def test_the_fix_names_the_variable(operator: Operator, given: dict[str, Any], environ: str, fix: str) -> None:
+    (finding,) = (one for one in operator.findings(config(**given), environ={"V": environ}) if one.level == "error")
+    assert finding.fix.startswith(fix)
+
+
+def test_a_variable_in_a_key_is_a_warning(operator: Operator) -> None:
+    ((pointer, message),) = operator.warnings(config(**{"${KEY}": 1}), environ={"KEY": "jwt"})
+
+    assert pointer == "/${KEY}"
+    assert message == 'Unknown key "${KEY}" is ignored: environment variables work in values only'
+
+
+def test_a_secret_file_that_nobody_writes_to_does_not_hold_up_the_start(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "secret")
+    with pytest.raises(ValueError, match="not a regular file"):
+        secrets_beside(tmp_path)("secret")

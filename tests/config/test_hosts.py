@@ -2,7 +2,7 @@
 
 import pytest
 
-from kairos.config.hosts import Target, backend_target, canonical_name, canonical_pattern
+from kairos.config.hosts import Target, backend_target, canonical_name, canonical_pattern, listening_host
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,23 @@ def test_a_backend_is_a_scheme_and_a_name(text: str, target: Target) -> None:
 def test_a_backend_has_no_port_path_or_user(text: str) -> None:
     with pytest.raises(ValueError):
         backend_target(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("0.0.0.0", "0.0.0.0"),
+        ("[::1]", "::1"),
+        ("::", "::"),
+        ("localhost", "localhost"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+    ],
+)
+def test_a_listener_has_an_address_or_a_name(text: str, host: str) -> None:
+    assert listening_host(text) == host
+
+
+@pytest.mark.parametrize("text", ["", "[]", "*", "not a host!", "http://a", "a:80", "[::1]:80", "1.2.3.4.5"])
+def test_a_listener_has_neither_scheme_nor_port(text: str) -> None:
+    with pytest.raises(ValueError):
+        listening_host(text)

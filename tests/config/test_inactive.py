@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from kairos.config.inactive import INACTIVE, inactive_settings
+from kairos.config.inactive import INACTIVE, Inactive, inactive_settings
+from kairos.config.model import Config
+from kairos.config.model.base import Block
+from kairos.config.unknown_keys import shape
 from tests.config.configs import SECRET, STRICT, backend, config, router
 from tests.config.operators import Operator
 
@@ -97,3 +100,39 @@ def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
         for draft in inactive_settings(with_tls, allow=False)
     }
     assert reported == {setting.pattern for setting in INACTIVE}
+
+
+@pytest.mark.parametrize("setting", [setting for setting in INACTIVE if setting.protects], ids=lambda one: one.pattern)
+def test_protection_cannot_be_switched_off_by_a_key_that_it_does_not_have(setting: Inactive) -> None:
+    tree: Any = {"enabled": False, "deny": ["0.0.0.0/0"]}
+    for step in reversed(setting.pattern.split("/")[1:]):
+        tree = [tree] if step == "*" else {step: tree}
+
+    errors = [draft.path for draft in inactive_settings(tree, allow=False) if draft.level == "error"]
+    assert errors == [tuple(0 if step == "*" else step for step in setting.pattern.split("/")[1:])]
+
+
+def test_a_block_has_a_switch_if_its_model_has_one() -> None:
+    for setting in INACTIVE:
+        block = block_at(setting.pattern)
+        assert setting.has_switch == (block is not None and "enabled" in block.model_fields), setting.pattern
+        assert not (setting.has_switch and setting.protects)
+
+
+def block_at(pattern: str) -> type[Block] | None:
+    block: type[Block] | None = Config
+    for step in pattern.split("/")[1:]:
+        if step != "*":
+            block = shape(block).blocks.get(step) if block else None
+    return block
+
+
+@pytest.mark.parametrize("key", ["retry", "circuit_breaker", "request_transformation"])
+def test_what_is_no_setting_at_all_is_not_called_inactive(operator: Operator, key: str) -> None:
+    given = config(router("/a", **{key: 7}))
+    assert [finding.level for finding in operator.findings(given)] == ["error"]
+
+
+def test_an_inactive_protocol_tells_what_such_a_route_answers(operator: Operator) -> None:
+    ((_, message),) = operator.warnings(config(router(protocol="websocket")))
+    assert message.endswith("such a route answers 501")

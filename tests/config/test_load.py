@@ -27,7 +27,10 @@ def test_a_file_that_is_no_json_is_refused_at_its_place(operator: Operator) -> N
         operator.load('{\n  "version": 1\n  "routers": []}')
 
     path = operator.folder / "config.json"
-    assert str(refused.value) == f"{path}:3:3: error: Invalid JSON: Expecting ',' delimiter"
+    assert str(refused.value) == (
+        f"{path}:3:3: error: Invalid JSON: Expecting ',' delimiter. "
+        "Fix: put a comma between the items, or close the array or object"
+    )
 
 
 def test_a_refused_config_tells_its_warnings_too(operator: Operator) -> None:
@@ -105,13 +108,26 @@ def test_checks_see_the_routes_that_are_right_beside_those_that_are_wrong(operat
         for index, route in enumerate(document.routes):
             yield Problem("error", index, "external_path", f"saw {route.external_path}")
 
-    given = config(router("/a", methods=[]), router("/b"), router("/b"))
+    given = config(router("no-slash"), router("/b", methods=[]), 7, router("/../c"), router("/d"))
 
     assert operator.errors(given, checks=[every_route]) == [
-        ("/routers/0/methods", "Router 0 validation failed: At least one HTTP method must be specified"),
+        ("/routers/0/external_path", "Router 0 validation failed: External path must start with '/'"),
         ("/routers/1/external_path", "saw /b"),
-        ("/routers/2/external_path", "Duplicate route path detected: /b"),
+        ("/routers/1/methods", "Router 1 validation failed: At least one HTTP method must be specified"),
+        ("/routers/2", "Invalid JSON structure: expected an object"),
+        ("/routers/3/external_path", "Path traversal detected in route: /../c -> /b"),
+        ("/routers/4/external_path", "saw /d"),
     ]
+
+
+def test_the_folder_of_the_access_log_has_to_exist(operator: Operator) -> None:
+    folder = operator.folder / "logs"
+    given = config(logging={"access_log": str(folder / "access.log")})
+
+    message = f"The folder of the access log does not exist: {folder}"
+    assert operator.errors(given) == [("/logging/access_log", message)]
+    folder.mkdir()
+    assert operator.errors(given) == []
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -6,7 +6,7 @@ import pytest
 
 from kairos.config.document import Backend, Document, Route, Settings
 from kairos.config.normalise import Overrides
-from tests.config.configs import config, router
+from tests.config.configs import SECRET, config, router
 from tests.config.operators import Operator
 
 
@@ -84,5 +84,5 @@ def test_bare_hosts_speak_the_protocol_of_their_route(operator: Operator) -> Non
 
 def test_a_document_survives_its_way_to_the_workers(operator: Operator) -> None:
     routers = [router("/ä/{id}", hosts=["example.com"]), router("/b", auth_required=True)]
-    document = operator.document(config(*routers, jwt_secret="k" * 32))
+    document = operator.document(config(*routers, jwt_secret=SECRET))
     assert Document.decode(document.encode()) == document

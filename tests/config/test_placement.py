@@ -8,7 +8,7 @@ from kairos.config.model import Config
 from kairos.config.model.base import Block, Secret
 from kairos.config.placement import SECRET_NAME
 from kairos.config.unknown_keys import shape
-from tests.config.configs import backend, config, router
+from tests.config.configs import SECRET, backend, config, router
 from tests.config.operators import Operator
 
 TOP_SECRET = "hunter2"
@@ -69,7 +69,7 @@ def test_no_finding_shows_a_secret(operator: Operator, given: dict[str, Any]) ->
 
 
 def test_a_secret_prints_as_stars_wherever_a_config_is_printed() -> None:
-    validated = Config.model_validate(config(jwt={"secret": TOP_SECRET * 5}))
+    validated = Config.model_validate(config(jwt={"secret": TOP_SECRET + SECRET}))
 
     for text in (repr(validated), str(validated), str(validated.model_dump()), validated.model_dump_json()):
         assert TOP_SECRET not in text
@@ -77,9 +77,9 @@ def test_a_secret_prints_as_stars_wherever_a_config_is_printed() -> None:
 
 
 def test_a_secret_can_be_read_by_who_needs_it() -> None:
-    jwt = Config.model_validate(config(jwt={"secret": TOP_SECRET * 5})).jwt
+    jwt = Config.model_validate(config(jwt={"secret": TOP_SECRET + SECRET})).jwt
     assert jwt is not None
-    assert jwt.secret.get_secret_value() == TOP_SECRET * 5
+    assert jwt.secret.get_secret_value() == TOP_SECRET + SECRET
 
 
 def test_a_long_value_is_cut(operator: Operator) -> None:
@@ -91,3 +91,47 @@ def test_a_long_value_is_cut(operator: Operator) -> None:
 def test_control_characters_are_shown_and_not_obeyed(operator: Operator) -> None:
     for finding in operator.findings(config(router(methods=["GE\nT"]), **{"a\x1b[31m\u2028b": 1})):
         assert str(finding).isprintable()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        config(server={"port": "${JWT_SECRET}"}),
+        config(server={"host": "x ${JWT_SECRET}"}),
+        config(router(external_path="${JWT_SECRET}")),
+        config(router(methods=["${JWT_SECRET}"])),
+        config(router(methods="${LIST}")),
+        config(router(backends=[backend("${JWT_SECRET}")])),
+        config(router(hosts=["http://${JWT_SECRET}"])),
+        config(builtin_routes="${JWT_SECRET}"),
+        config(access_list={"deny": ["${JWT_SECRET}"]}),
+        config(logging={"access_log": "/nowhere/${JWT_SECRET}"}),
+    ],
+)
+def test_what_a_variable_holds_is_not_shown_wherever_it_was_put_by_mistake(
+    operator: Operator, given: dict[str, Any]
+) -> None:
+    environ = {"JWT_SECRET": TOP_SECRET, "LIST": f'["{TOP_SECRET}"]'}
+    errors = [finding for finding in operator.findings(given, environ=environ) if finding.level == "error"]
+
+    assert errors
+    for finding in errors:
+        assert "${" in finding.value
+        assert TOP_SECRET not in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("http://user:p/ss@h", "http://***@h"),
+        ("http://user:p@ss@h", "http://***@h"),
+        ("http://user:p ss@h", "http://***@h"),
+        ("http://token@h", "http://***@h"),
+        ("user:pw@h", "***@h"),
+    ],
+)
+def test_credentials_before_a_host_are_hidden(operator: Operator, host: str, shown: str) -> None:
+    (finding,) = operator.findings(config(router(backends=[backend(host)])))
+
+    assert finding.value == f'"{shown}"'
+    assert finding.message.endswith(f": {shown}")

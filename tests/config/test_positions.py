@@ -92,3 +92,15 @@ def test_every_key_stands_where_the_scanner_says(value: Any) -> None:
         key, _ = json.JSONDecoder().raw_decode(text, offset)
         assert pointer((key,)) == "/" + name.rpartition("/")[2]
         assert offset < positions.values[name]
+
+
+def test_a_key_that_is_repeated_within_a_repeated_object_is_told_once() -> None:
+    positions = scan('{"a": {"x": 1, "x": 2}, "a": {"x": {"y": 3}}, "b": [{"c": 1}, {"c": 2}]}')
+
+    assert [name for name, _, _ in positions.repeated] == ["/a/x", "/a"]
+    assert positions.keys.keys() == {"/a", "/a/x", "/a/x/y", "/b", "/b/0/c", "/b/1/c"}
+
+
+def test_what_stood_below_a_repeated_key_is_forgotten_at_every_level() -> None:
+    positions = scan('{"a": {"b": {"c": [1]}, "b": 2}, "ab": {"c": 3}, "a": {}}')
+    assert positions.values.keys() == {"", "/a", "/ab", "/ab/c"}

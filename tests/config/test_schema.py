@@ -88,7 +88,14 @@ def test_variables_and_secret_files_fit_the_schema() -> None:
         router(protocol="${PROTOCOL:-http}", auth_required="${AUTH}"),
         server={"port": "${PORT:-5900}"},
         jwt={"secret": {"file": "jwt.key"}},
+        access_list={"allow": "${NETWORKS}", "deny": ["${NETWORK}"]},
     )
+    given["routers"] += [
+        router("${PREFIX}/a", methods=["${METHOD}"], hosts="${HOSTS}"),
+        router(retry={"retry_on_status_codes": ["${STATUS}", 502]}),
+        router(retry={"retryable_status_codes": "${STATUSES}"}),
+        router(trailing_slash="${HOW}${MUCH}"),
+    ]
     assert fits(given, SCHEMA)
 
 
@@ -100,9 +107,15 @@ def test_variables_and_secret_files_fit_the_schema() -> None:
         config(router(methods="GET")),
         config(router(external_path="a")),
         config(router(protocol="gopher")),
-        config(router(protocol="http${X}")),
         config(server={"port": 70000}),
         config(server={"port": "5900"}),
+        config(server={"port": "59${X}"}),
+        config(router(backends="${BACKENDS}")),
+        config(router(retry="${RETRY}")),
+        config(router(retry={"retry_on_status_codes": ["502"]})),
+        config(router(retry={"backoff_multiplier": 0.5})),
+        config(rate_limit="${LIMIT}"),
+        config(builtin_routes="/a/../b"),
         config(rate_limit={"algorithm": "token_bucket"}),
         config(rate_limit={"algorithm": "leaky_bucket", "requests_per_second": 1}),
         config(jwt={"secret": {"path": "x"}}),

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from kairos.config.document import Document
+from kairos.config.findings import Problem
+from kairos.routing.check import problems
 from tests.config.configs import SECRET, STRICT, backend, config, router
 from tests.config.operators import Operator
 
@@ -32,6 +35,10 @@ def replaced(tree: Any, path: Steps, value: Any) -> Any:
         holder = holder[step]
     holder[path[-1]] = value
     return copy
+
+
+def routing(document: Document) -> Iterator[Problem]:
+    return problems(document.routes)
 
 
 def pointer(path: Steps) -> str:
@@ -75,10 +82,17 @@ def test_a_value_of_another_type_is_an_error_at_its_place(operator: Operator, pa
         (("server", "port"), 80.0),
         (("server", "workers"), -1),
         (("server", "host"), ""),
+        (("server", "host"), "not a host!"),
         (("logging", "level"), "loud"),
         (("logging", "access_log"), ""),
         (("builtin_routes",), "_kairos"),
         (("builtin_routes",), "/{a}"),
+        (("builtin_routes",), "/../x y"),
+        (("builtin_routes",), "/a/../b"),
+        (("builtin_routes",), "/a/."),
+        (("builtin_routes",), "/a//b"),
+        (("builtin_routes",), "/%61"),
+        (("builtin_routes",), ""),
         (("builtin_routes",), None),
         (("builtin_routes",), 1),
         (("rate_limit", "requests_per_window"), -1),
@@ -164,7 +178,7 @@ def test_a_typing_error_in_any_object_is_an_error_at_its_place(operator: Operato
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
 @hypothesis.given(st.sampled_from([path for path, _ in PLACES]), anything)
 def test_whatever_stands_anywhere_is_answered_with_findings(operator: Operator, path: Steps, value: Any) -> None:
-    for finding in operator.findings(replaced(STRICT, path, value), environ={"X": '{"a": [1]}'}):
+    for finding in operator.findings(replaced(STRICT, path, value), environ={"X": '{"a": [1]}'}, checks=[routing]):
         assert finding.line > 0
         assert finding.column > 0
         assert str(finding).isprintable()
@@ -182,15 +196,95 @@ def test_all_errors_are_told_at_once_and_in_the_order_of_the_file(operator: Oper
         ],
         "jwt": {"secret": "short"},
     }
-    assert [place for place, _ in operator.errors(given)] == [
+    assert [place for place, _ in operator.errors(given, checks=[routing])] == [
         "/version",
         "/server/port",
         "/routers/1/external_path",
         "/routers/1/methods/0",
         "/routers/2/external_path",
         "/routers/3/backends/0/port",
+        "/routers/3/backends/1/host",
         "/jwt/secret",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"external_path": "/../x", "methods": ["get"], "backends": None}, ["", "/external_path", "/methods/0"]),
+        ({"external_path": "/{a", "retry": {"max_retries": 11}}, ["/external_path", "/retry/max_retries"]),
+        (
+            {"retry": {"max_retries": 11, "initial_backoff_ms": 9000, "backoff_multiplier": 0.5}},
+            ["/retry", "/retry/max_retries", "/retry/backoff_multiplier"],
+        ),
+        ({"methods": ["get", "MKCOL"]}, ["/methods/0", "/methods/1"]),
+        (
+            {"backends": [7, backend("ftp://a"), backend(port=0)]},
+            ["/backends/0", "/backends/1/host", "/backends/2/port"],
+        ),
+        ({"hosts": ["a:80"], "internal_path": "/{none}"}, ["/internal_path", "/hosts/0"]),
+        ({"port": "x", "host": "ws://a", "backends": None}, ["/host", "/port"]),
+    ],
+)
+def test_one_error_in_a_router_hides_no_other(operator: Operator, changes: dict[str, Any], places: list[str]) -> None:
+    errors = operator.errors(config(router("/fine"), router(**changes)), checks=[routing])
+    assert sorted(place for place, _ in errors) == sorted(f"/routers/1{place}" for place in places)
+
+
+def test_a_router_with_an_error_can_be_a_duplicate(operator: Operator) -> None:
+    routers = [router("/same", methods=["get", "POST"]), router("/same", methods=["POST"], retry={"max_retries": 11})]
+    errors = operator.errors(config(*routers), checks=[routing])
+
+    assert [place for place, _ in errors] == [
+        "/routers/0/methods/0",
+        "/routers/1/external_path",
+        "/routers/1/retry/max_retries",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"external_path": "x"},
+        {"external_path": 7},
+        {"external_path": None},
+        {"internal_path": 7},
+        {"methods": ["get"]},
+        {"methods": []},
+        {"methods": "GET"},
+        {"hosts": ["a:80"]},
+        {"hosts": "a.example"},
+        {"protocol": "FTP", "methods": ["GET", "MKCOL"], "backends": [backend("ftp://a")]},
+        {"protocol": "ftp ", "backends": None, "host": "ftp://a", "port": 21},
+        {"backends": 7},
+        {"backends": [7]},
+        {"backends": [{"host": 7, "port": 443}]},
+        {"backends": [{"host": "https://a"}]},
+        {"backends": None, "host": 7, "port": 80},
+        {"backends": None, "host": "https://a", "port": "x"},
+        {"protocol": "dns", "methods": ["POST"], "backends": [backend("a", port=0)]},
+        {"protocol": "websocket", "methods": ["get"], "backends": [backend("wss://a")]},
+        {"retry": {"initial_backoff_ms": "x", "max_backoff_ms": 10}},
+        {"retry": {"initial_backoff_ms": 6000, "max_backoff_ms": "x"}},
+        {"auth_required": "true"},
+        {"load_balancing_strategy": 7},
+    ],
+    ids=repr,
+)
+def test_one_error_brings_no_other_with_it(operator: Operator, changes: dict[str, Any]) -> None:
+    external_path = changes.get("external_path", "/same/{id}")
+    broken = router(**{"external_path": external_path, "internal_path": "/{id}", **changes})
+    given = config(router("/"), broken, router("/same/{id}", methods=["PUT"]), router("/x"))
+    if changes.keys() <= {"methods", "hosts", "external_path"}:  # as what it should be, it might be a duplicate
+        given["routers"].append(router("/same/{id}"))
+
+    assert len(operator.errors(given, checks=[routing])) == 1
+
+
+@pytest.mark.parametrize("routers", [["text", router("/a")], [router("/a"), 7], [None, router("/a"), router("/b")]])
+def test_what_is_no_router_is_nobodys_duplicate(operator: Operator, routers: list[Any]) -> None:
+    ((_, message),) = operator.errors(config(*routers), checks=[routing])
+    assert message == "Invalid JSON structure: expected an object"
 
 
 def test_what_depends_on_a_broken_part_is_not_told(operator: Operator) -> None:

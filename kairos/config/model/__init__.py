@@ -35,7 +35,7 @@ class Config(Block):
     """The whole config file."""
 
     version: Annotated[int, Field(ge=0, le=255)]
-    """The version of the file, for its owner; it is logged and shown, and never compared."""
+    """The version of the file, for its owner; it is kept for the status, and never compared."""
     server: Server = Server()
     """The listener and the processes behind it."""
     logging: Logging = Logging()

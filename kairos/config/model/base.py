@@ -84,10 +84,15 @@ SecretText = Annotated[Secret, BeforeValidator(read_secret), WithJsonSchema(SECR
 
 MIN_SECRET_BYTES = 32
 HOW_TO_MAKE_ONE = "make one with: openssl rand -hex 32"
+MIN_DIFFERENT_BYTES = 8
 PLACEHOLDER = re.compile(
-    r"\bchange ?(this|me|it|in|before)\b|\breplace ?(this|me|with)\b|\bplaceholder\b"
+    r"changeme|\bchange ?(this|me|it|in|before)\b|\breplace ?(this|me|with)\b|\bplaceholder\b"
     r"|\b(your|my) ([a-z0-9]+ ){0,4}(secret|key|password)\b|\bsecret (key )?(goes )?here\b"
+    r"|supersecret|\b(super|top|very|jwt|test|dev|demo|example|sample|default) secret\b|\bsecret (key|token|password)\b"
+    r"|\b(at least|minimum|min) [0-9]+ (bytes?|chars?|characters?|bits?)\b"
 )
+
+
 def check_signing_secret(secret: Secret) -> Secret:
     """Refuse a secret with which anybody could sign: none, a well-known one, or a short one (RFC 7518 section 3.2)."""
     text = secret.get_secret_value()
@@ -97,6 +102,9 @@ def check_signing_secret(secret: Secret) -> Secret:
         raise refusal("JWT secret must be changed from default value", HOW_TO_MAKE_ONE)
     if len(text.encode()) < MIN_SECRET_BYTES:
         raise refusal("JWT secret should be at least 32 characters for security", HOW_TO_MAKE_ONE)
+    if len(set(text.encode())) < MIN_DIFFERENT_BYTES:
+        message = f"JWT secret should have at least {MIN_DIFFERENT_BYTES} different characters for security"
+        raise refusal(message, HOW_TO_MAKE_ONE)
     return secret
 
 

@@ -1,13 +1,20 @@
 """What happens when a backend fails."""
 # ruff: noqa: RUF012 - pydantic copies mutable defaults
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from kairos.config.model.base import Block, Unsigned16, Unsigned32, Unsigned64, Within, refusal
 
 MAX_RETRIES = 10
+
+
+def check_multiplier(multiplier: float) -> float:
+    """Refuse pauses that would become shorter."""
+    if multiplier < 1.0:
+        raise refusal("backoff_multiplier must be >= 1.0", "use 1.0 for equal pauses, 2.0 to double them")
+    return multiplier
 
 
 class Retry(Block):
@@ -21,21 +28,14 @@ class Retry(Block):
     """The pause before the first retry."""
     max_backoff_ms: Unsigned64 = 5000
     """The longest pause."""
-    backoff_multiplier: float = 2.0
+    backoff_multiplier: Annotated[
+        float, AfterValidator(check_multiplier), Field(json_schema_extra={"minimum": 1.0})
+    ] = 2.0
     """How much longer each pause is than the one before."""
     retry_on_status_codes: list[Unsigned16] = [502, 503, 504]
     """Answers that count as a failure."""
     retry_on_connection_error: bool = True
     """Whether a connection that fails is tried again."""
-
-    @model_validator(mode="after")
-    def check_backoff(self) -> Self:
-        """Refuse pauses that cannot grow."""
-        if self.initial_backoff_ms > self.max_backoff_ms:
-            raise refusal("initial_backoff_ms cannot be greater than max_backoff_ms", "make max_backoff_ms larger")
-        if self.backoff_multiplier < 1.0:
-            raise refusal("backoff_multiplier must be >= 1.0", "use 1.0 for equal pauses, 2.0 to double them")
-        return self
 
 
 class CircuitBreaker(Block):

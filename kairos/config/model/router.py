@@ -44,6 +44,8 @@ def check_host_pattern(pattern: str) -> str:
         return canonical_pattern(pattern)
     except ValueError:
         fix = 'write for example "example.com" or "*.example.com", without a port'
+        if pattern == "*":
+            fix = "leave hosts out to match all"
         raise refusal(f"Invalid host: {pattern}", fix) from None
 
 

@@ -1,9 +1,11 @@
 """The gateway itself: where it listens, what it logs, and which paths it answers on its own."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from kairos.config.hosts import listening_host
 from kairos.config.model.base import Block, Prefixed, Unsigned16, refusal
 
 LogLevel = Literal["trace", "debug", "info", "warn", "warning", "error", "off"]
@@ -22,11 +24,20 @@ class Tls(Block):
     """Whether clients are asked for a certificate."""
 
 
+def check_listening_host(text: str) -> str:
+    """Take an address or a name; return it without the brackets of IPv6."""
+    try:
+        return listening_host(text)
+    except ValueError:
+        fix = 'write an address such as "127.0.0.1" or "::", or a name, without scheme and port'
+        raise refusal(f"Not an address to listen on: {text}", fix) from None
+
+
 class Server(Block):
     """The listener and the processes behind it. The command line wins over these settings."""
 
-    host: Annotated[str, Field(min_length=1)] = "0.0.0.0"
-    """The address to listen on."""
+    host: Annotated[str, Field(min_length=1), AfterValidator(check_listening_host)] = "0.0.0.0"
+    """The address to listen on, or a name for it."""
     port: Unsigned16 = 5900
     """The port to listen on; 0 lets the system choose."""
     workers: Annotated[int, Field(ge=0, le=1024)] = 0
@@ -41,18 +52,23 @@ class Logging(Block):
     level: LogLevel = "info"
     """The least serious level that the application log shows."""
     access_log: Annotated[str, Field(min_length=1)] | None = None
-    """Where one JSON line per request goes: a path, `stdout`, or null for none."""
+    """Where one JSON line per request goes: a path in a folder that exists, `stdout`, or null for none."""
 
 
 BUILTIN_PREFIX = Prefixed("The prefix of the built-in routes must start with '/'")
 
 
+PLAIN_PATH = r"^(?=/)(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)*/?$"
+"""A path in the form that the matcher sees: nothing to decode, to resolve or to collapse (RFC 3986 section 6.2.2)."""
+
+
 def check_builtin_routes(value: Any) -> Any:
     """Take a switch, or a path under which the built-in routes live."""
     if isinstance(value, str):
-        if set(value) & set("{}?#"):
-            raise refusal("The prefix of the built-in routes must be a plain path", 'write for example "/_kairos"')
-        return BUILTIN_PREFIX.check(value).rstrip("/")
+        if not re.search(PLAIN_PATH, BUILTIN_PREFIX.check(value)):
+            fix = 'write for example "/_kairos": segments of letters, digits, "-", ".", "_" and "~"'
+            raise refusal("The prefix of the built-in routes must be a plain path", fix)
+        return value.rstrip("/")
     if not isinstance(value, bool):
         raise refusal("Built-in routes are true, false or a prefix", 'write true, false, or for example "/_kairos"')
     return value
@@ -61,5 +77,5 @@ def check_builtin_routes(value: Any) -> Any:
 BuiltinRoutes = Annotated[
     bool | str,
     BeforeValidator(check_builtin_routes),
-    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^/"}]}),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": PLAIN_PATH}]}),
 ]
