@@ -1,7 +1,8 @@
 """What the supervisor and one of its processes say to each other, over a socketpair.
 
 A frame is a length, the number of descriptors that belong to the message, and the message as JSON. Descriptors travel
-by SCM_RIGHTS with the first byte of their frame, so they are here when the frame is complete, and in order.
+by SCM_RIGHTS with the first byte of their frame, so they are here when the frame is complete, and in order. One read
+returns those of one frame at most; of a receiver that has no room for them the kernel drops them.
 """
 
 import array
@@ -27,11 +28,15 @@ class ChannelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message; `type` says what it is about. Whoever receives it owns `fds`."""
+    """One message; `type` says what it is about. Whoever receives it owns `fds`.
+
+    `lost_fds` says that it has no descriptors because this process has too many open files to take them.
+    """
 
     type: str
     fields: Mapping[str, Any]
     fds: tuple[int, ...] = ()
+    lost_fds: bool = False
 
 
 class Channel:
@@ -44,7 +49,7 @@ class Channel:
         sock.setblocking(False)
         self._socket = sock
         self._received = bytearray()
-        self._received_fds: deque[int] = deque()
+        self._received_fds: deque[list[int] | None] = deque()  # by frame; None if the kernel dropped some
         self._backlog: deque[tuple[memoryview, list[int]]] = deque()
         self.at_eof = False
 
@@ -113,18 +118,24 @@ class Channel:
     def close(self) -> None:
         """Close this end, and every descriptor that nobody took."""
         self._drop_backlog()
-        _close(self._received_fds)
+        for fds in self._received_fds:
+            _close(fds or [])
+        self._received_fds.clear()
         self._socket.close()
 
     def _read(self) -> bool:
         """Read once; say whether there may be more."""
         space = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
         data, ancillary, flags, _ = self._socket.recvmsg(_READ_BYTES, space, socket.MSG_CMSG_CLOEXEC)
+        fds: list[int] = []
         for level, kind, content in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                self._received_fds.extend(array.array("i", content))
+                fds.extend(array.array("i", content))
         if flags & socket.MSG_CTRUNC:
-            raise ChannelError("descriptors were lost: too many at once, or too many open files")
+            _close(fds)
+            self._received_fds.append(None)
+        elif fds:
+            self._received_fds.append(fds)
         self._received += data
         self.at_eof = not data
         return bool(data)
@@ -139,11 +150,17 @@ class Channel:
         end = _FRAME.size + length
         if len(self._received) < end:
             return None
-        if len(self._received_fds) < fd_count:
+        if fd_count and not self._received_fds:
             raise ChannelError("a message came without its descriptors")
         fields = _decoded(self._received[_FRAME.size : end])
         del self._received[:end]
-        return Message(fields.pop("type"), fields, tuple(self._received_fds.popleft() for _ in range(fd_count)))
+        fds = self._received_fds.popleft() if fd_count else []
+        if fds is None:
+            return Message(fields.pop("type"), fields, lost_fds=True)
+        if len(fds) != fd_count:
+            _close(fds)
+            raise ChannelError("a message came with descriptors that are not its own")
+        return Message(fields.pop("type"), fields, tuple(fds))
 
     def _drop_backlog(self) -> None:
         for _, fds in self._backlog:
@@ -162,6 +179,6 @@ def _decoded(data: bytearray) -> dict[str, Any]:
     return fields
 
 
-def _close(fds: deque[int] | list[int]) -> None:
+def _close(fds: list[int]) -> None:
     while fds:
         os.close(fds.pop())

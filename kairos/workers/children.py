@@ -60,15 +60,12 @@ class Children:
         OSError if the machine has no room for another process.
         """
         ours, theirs = Channel.pair()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_streams()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # or the child could catch them in our name
         try:
             pid = os.fork()
             if pid == 0:
-                leave_to_the_supervisor()
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
-                self._become(name, main, theirs, ours, keep)
+                self._become(name, main, before, theirs, ours, keep)
         except OSError:
             ours.close()
             raise
@@ -112,30 +109,33 @@ class Children:
         self,
         name: str,
         main: Callable[[Channel], None],
+        mask: Collection[int],
         theirs: Channel,
         ours: Channel,
         keep: Collection[socket.socket],
     ) -> NoReturn:
-        """Be the child: close what is the supervisor's, run, and leave without its clean-up."""
+        """Be the child: close what is the supervisor's, run, and leave without its clean-up, whatever happens."""
         status = 1
         try:
-            for channel in (ours, *(child.channel for child in self._children)):
-                channel.close()
-            self._selector.close()
-            self._signals.forget()
-            for close in self.private:
-                close(keep)
-            main(theirs)
-            theirs.finish()
-            status = 0
-        except SystemExit as exit_:
-            status = exit_.code if isinstance(exit_.code, int) else int(bool(exit_.code))
-        except BaseException:
-            logger.exception("%s failed", name)
+            try:
+                leave_to_the_supervisor()
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                for channel in (ours, *(child.channel for child in self._children)):
+                    channel.close()
+                self._selector.close()
+                self._signals.forget()
+                for close in self.private:
+                    close(keep)
+                main(theirs)
+                theirs.finish()
+                status = 0
+            except SystemExit as exit_:
+                status = exit_.code if isinstance(exit_.code, int) else int(bool(exit_.code))
+            except BaseException:
+                logger.exception("%s failed", name)
+            flush_streams()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+            os._exit(status)  # or the child would go on as a second supervisor
 
     def _hear(self, child: Child, events: int = selectors.EVENT_READ) -> None:
         """Write what waits to be written, and pass on what the child said."""
@@ -179,6 +179,26 @@ class Children:
             self._children.remove(child)
             _, status = os.waitpid(child.pid, 0)  # only now, because who heard the last words may still have killed it
             child.ended(how_it_ended(status))
+
+
+def open_missing_streams() -> None:
+    """Open /dev/null on those of the descriptors 0 to 2 that are closed; call it before anything else is opened.
+
+    Otherwise a socket could get such a number, and what is meant for the log would be written into it.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(fd)
+
+
+def flush_streams() -> None:
+    """Write what was printed: a child would print it again. A stream that was closed at the start is None."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+WELL = "exit code 0"
 
 
 def how_it_ended(status: int) -> str:

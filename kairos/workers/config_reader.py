@@ -45,6 +45,7 @@ class ConfigReader:
         self._seconds = seconds
         self._child: Child | None = None
         self._outcome: Outcome | None = None
+        self.missed_signals: list[int] = []  # that came during `wait`, and are still to be obeyed
         self.deadline = inf
         self.on_outcome: Callable[[Outcome], None]  # set before the first turn
 
@@ -62,10 +63,9 @@ class ConfigReader:
     def wait(self) -> Outcome | None:
         """Wait until the reading is over; None if a signal to end comes first."""
         outcomes: list[Outcome] = []
-        signals: list[int] = []
         self.on_outcome = outcomes.append
-        self._children.on_signal = signals.append
-        while not outcomes and not set(TERMINATION) & set(signals):
+        self._children.on_signal = self.missed_signals.append
+        while not outcomes and not set(TERMINATION) & set(self.missed_signals):
             self._children.turn(self.deadline)
             self.tick(time.monotonic())
         return outcomes[0] if outcomes else None
@@ -97,6 +97,8 @@ class ConfigReader:
 
 def _outcome(message: Message) -> Outcome:
     """Read the one message of a config child."""
+    if message.lost_fds:
+        return Refused(("the config cannot be taken over: too many open files",))
     if message.type == "document":
         return Accepted(documents.read(message.fds[0]), tuple(message.fields["findings"]))
     return Refused(tuple(message.fields["lines"]), message.fields["exit"])

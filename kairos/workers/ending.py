@@ -59,6 +59,16 @@ class Ending:
         self.stage = Stage.RUNNING
         self.deadline = inf
 
+    @property
+    def has_begun(self) -> bool:
+        """Say whether the end is near enough for nothing new to begin."""
+        return self.stage is not Stage.RUNNING
+
+    @property
+    def drains(self) -> bool:
+        """Say whether nobody is accepted and replaced any more."""
+        return self.stage not in (Stage.RUNNING, Stage.LINGERING)
+
     def asked(self, now: float, *, delays: bool) -> list[Action]:
         """Obey a signal to end; `delays` if it leaves time to load balancers."""
         if self.stage is Stage.RUNNING:

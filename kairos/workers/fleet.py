@@ -6,15 +6,18 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.workers import heartbeat, steering
 from kairos.workers.channel import Channel, Message
-from kairos.workers.children import Child, Children
+from kairos.workers.children import WELL, Child, Children
 from kairos.workers.listeners import Listeners
 from kairos.workers.replacement import NO_ROOM_SECONDS, Backoff
+
+LAST_DEATH_SECONDS = 0.2  # less than the second after which clients repeat what was turned away
 
 logger = logging.getLogger("kairos.supervisor")
 
@@ -22,7 +25,7 @@ WorkerMain = Callable[[int, Sequence[socket.socket], Zone, Channel], None]
 
 
 class Fleet:
-    """Keep a worker in every slot until `retire`. Who acts on what they say and do sets the three callbacks."""
+    """Keep a worker in every slot until `drain`. Who acts on what they say and do sets the three callbacks."""
 
     def __init__(
         self, children: Children, listeners: Listeners, zone: Zone, main: WorkerMain, watch: heartbeat.Watch
@@ -38,7 +41,10 @@ class Fleet:
         self._backoffs = [Backoff() for _ in range(zone.slots)]
         self._accepting: set[int] = set()
         self._steers = zone.slots > 1
-        self._retired = False
+        self._is_unready = False
+        self._drain_deadline = inf  # until it drains
+        self._close_at = inf  # while it drains and the listeners are still open here
+        self._replaces = True
         self._check_at = 0.0
         self.on_start: Callable[[int], None]
         self.on_message: Callable[[int, Message], None]
@@ -47,15 +53,17 @@ class Fleet:
     @property
     def deadline(self) -> float:
         """When to call `tick`."""
-        return min((self._check_at, *self._vacant.values()))
+        return min((self._check_at, self._close_at, *self._vacant.values()))
 
     @property
     def is_empty(self) -> bool:
-        """Say whether no worker runs."""
-        return not self._workers
+        """Say whether no worker runs, and none is to be started."""
+        return not self._workers and not self._vacant
 
     def tick(self, now: float) -> None:
         """Fill the slots whose time has come, and look for workers that hang."""
+        if now >= self._close_at:
+            self._close_listeners()
         for slot in [slot for slot, at in self._vacant.items() if now >= at]:
             self._start(slot, now)
         if now >= self._check_at:
@@ -83,18 +91,48 @@ class Fleet:
             child.kill()
 
     def accepts(self, slot: int) -> None:
-        """Send new connections to a worker that has begun to accept."""
-        if slot not in self._accepting:
-            self._accepting.add(slot)
+        """Send new connections to a worker that has begun to accept, or let it drain if it was only waited for."""
+        if slot in self._accepting:
+            return
+        self._accepting.add(slot)
+        if self._drains:
+            self._drain(slot, time.monotonic())
+        else:
             self._steer()
 
-    def retire(self) -> None:
-        """Replace nobody any more."""
-        self._retired = True
-        self._vacant.clear()
+    def unready(self) -> None:
+        """Let readiness fail everywhere; workers are replaced as before."""
+        self._is_unready = True
+        self.send_all("unready")
 
-    def close_listeners(self) -> None:
-        """Let no more connections come, and leave those that wait to the workers."""
+    def drain(self, seconds: float, now: float, *, serves_waiting: bool) -> None:
+        """Let no more connections come; every worker finishes what runs, within `seconds`, and goes.
+
+        If `serves_waiting`, connections that wait where no worker accepts get one: the slots that are empty now, or
+        are so a moment later, are filled once more, and such workers drain as soon as they accept. Called again it
+        moves the deadline.
+        """
+        if not self._drains:
+            self._turn_away()
+        self._drain_deadline = now + seconds
+        if serves_waiting:
+            self._close_at = now + LAST_DEATH_SECONDS
+            self._vacant = dict.fromkeys(self._vacant, now)
+        else:
+            self._close_listeners()
+        for slot in self._workers:
+            if slot in self._accepting or not serves_waiting:
+                self._drain(slot, now)
+
+    @property
+    def _drains(self) -> bool:
+        return self._drain_deadline < inf
+
+    def _drain(self, slot: int, now: float) -> None:
+        self.send(slot, "drain", seconds=max(0.0, self._drain_deadline - now))
+
+    def _turn_away(self) -> None:
+        """Let the kernel put no new connection into a queue."""
         self._steers = False
         try:
             for group in self._listeners.groups:
@@ -102,6 +140,12 @@ class Fleet:
                     steering.turn_away(sock)
         except OSError as error:
             logger.warning("connections that come at the last moment may be reset: %s", error.strerror)
+
+    def _close_listeners(self) -> None:
+        """Leave what still waits to the workers that there are, and replace nobody any more."""
+        self._close_at = inf
+        self._replaces = False
+        self._vacant.clear()
         self._listeners.close()
 
     def _start(self, slot: int, now: float) -> None:
@@ -121,6 +165,8 @@ class Fleet:
             return
         del self._vacant[slot]
         self._started_at[slot] = now
+        if self._is_unready:
+            self.send(slot, "unready")
         self.on_start(slot)
 
     def _ended(self, slot: int, how: str) -> None:
@@ -129,8 +175,10 @@ class Fleet:
         child = self._workers.pop(slot)
         self._zone.clear_gauges(slot)
         self._accepting.discard(slot)
-        if self._retired:
-            logger.debug("%s (pid %d) ended: %s", child.name, child.pid, how)
+        if self._drains and how == WELL:
+            logger.debug("%s (pid %d) has drained", child.name, child.pid)
+        elif not self._replaces:
+            logger.error("%s (pid %d) ended: %s", child.name, child.pid, how)
         else:
             self._zone.cells.add(layout.WORKERS_DIED, 1)
             self._steer()

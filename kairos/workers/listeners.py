@@ -84,8 +84,9 @@ def resolve(host: str, port: int) -> list[Address]:
     """Return the addresses of a host name or literal."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise StartError(f"cannot listen on {host!r}: the host name does not resolve ({error.strerror})") from None
+    except socket.gaierror:
+        advice = "the host name does not resolve; give an address of this machine with --host"
+        raise StartError(f"cannot listen on {host!r}: {advice}") from None
     addresses = []
     for family, _, _, _, sockaddr in found:
         scope = sockaddr[3] if len(sockaddr) == 4 else 0

@@ -11,11 +11,12 @@ How it works. The coordinator is told what happened and returns what to do. It h
     PREPARING   all are ready                       COMMITTING  Commit to every worker
     PREPARING   all answered, died or are too late  IDLE        Abort to every worker, Refused
     COMMITTING  all have committed or died          IDLE        Applied
+    any         stopped                             STOPPED     from PREPARING: Abort to every worker, Refused
 
 In any phase but IDLE and GATHERING `wanted` is remembered, and starts another round after this one. A worker that
 starts prepares the pending document if there is one, else the committed one, which it commits on its own. Whoever fails
 to come to the committed document is killed: the worker that replaces it tries again. Only if nobody comes to the first
-one is it refused after all.
+one is it refused after all. When all has stopped, workers that start are still brought to the committed document.
 """
 
 from collections.abc import Callable, Sequence
@@ -87,6 +88,7 @@ class Phase(Enum):
     READING = auto()
     PREPARING = auto()
     COMMITTING = auto()
+    STOPPED = auto()
 
 
 class Step(Enum):
@@ -141,6 +143,13 @@ class Coordinator:
         elif self.phase is not Phase.GATHERING:
             self._again = True
 
+    def stopped(self, now: float) -> list[Action]:
+        """Begin no reload any more, and give up one that nobody has committed."""
+        actions = self._abort(["the gateway ends"], now) if self.pending and self.committed else []
+        self._due = inf
+        self.phase = Phase.STOPPED
+        return actions
+
     # What the config child says.
 
     def proposed(self, now: float) -> list[Action]:
@@ -194,7 +203,7 @@ class Coordinator:
         """Go on without a worker whose process has ended."""
         member = self._members.pop(slot)
         if member.step not in (Step.SERVING, Step.KILLED):
-            self._reasons.append(f"worker {slot} ended ({how}) before it served the config")
+            self._note([f"worker {slot} ended ({how}) before it served the config"])
         return self._settled(now)
 
     def tick(self, now: float) -> list[Action]:
@@ -216,7 +225,7 @@ class Coordinator:
         """Count a worker out: that refuses a generation which is pending, but not the one in force."""
         member = self._members[slot]
         member.deadline = inf
-        self._reasons += (reason for reason in reasons if reason not in self._reasons)
+        self._note(reasons)
         if member.generation != self.committed:
             member.step = Step.FAILED
             return self._settled(now)
@@ -228,7 +237,7 @@ class Coordinator:
         steps = {member.step for member in self._members.values()}
         if self.phase is Phase.PREPARING and Step.PREPARING not in steps:
             if self._reasons:
-                return self._abort(now)
+                return self._abort((), now)
             if Step.READY in steps:
                 return self._commit_all(now)
         elif self.phase is Phase.COMMITTING and steps <= {Step.SERVING}:
@@ -243,8 +252,14 @@ class Coordinator:
         self.committed, self.pending = self.pending, 0
         return [self._commit(slot, now) for slot in self._not_killed()]
 
-    def _abort(self, now: float) -> list[Action]:
+    def _note(self, reasons: Sequence[str]) -> None:
+        """Remember why a reload fails, if one runs."""
+        if self.phase in (Phase.PREPARING, Phase.COMMITTING):
+            self._reasons += (reason for reason in reasons if reason not in self._reasons)
+
+    def _abort(self, reasons: Sequence[str], now: float) -> list[Action]:
         """Everyone goes on with what it serves; a worker that serves nothing yet gets the committed document."""
+        self._note(reasons)
         refused, self.pending = self.pending, 0
         actions: list[Action] = []
         for slot in self._not_killed():

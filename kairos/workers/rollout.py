@@ -30,7 +30,6 @@ class Rollout:
         self._read_config = read_config
         self._applied = applied
         self._refused = refused
-        self._is_stopped = False
         self._documents: dict[int, bytes] = {}  # at most two generations: the committed and the pending one
         fleet.on_start = self._worker_started
         fleet.on_message = self._worker_said
@@ -57,8 +56,8 @@ class Rollout:
         self._perform(actions)
 
     def stop(self) -> None:
-        """Let everything stay as it is: from now on the workers only drain."""
-        self._is_stopped = True
+        """Take no new document; workers that start still come to the one in force."""
+        self._perform(self._coordinator.stopped(time.monotonic()))
 
     def _worker_started(self, slot: int) -> None:
         self._perform(self._coordinator.started(slot, time.monotonic()))
@@ -80,8 +79,6 @@ class Rollout:
             self._perform(self._coordinator.committed_by(slot, fields["generation"], now))
 
     def _perform(self, actions: Sequence[Action]) -> None:
-        if self._is_stopped:
-            return
         for action in actions:
             match action:
                 case ReadConfig():

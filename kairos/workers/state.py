@@ -31,7 +31,8 @@ def make_private(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = directory.stat().st_mode
     except OSError as error:
-        raise StartError(f"the state directory {directory} cannot be made: {error.strerror}") from None
+        reason = f"the state directory {directory} cannot be made: {error.strerror}"
+        raise StartError(f"{reason}; choose another with --state-dir") from None
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise StartError(
             f"the state directory {directory} is open to others: chmod 700 it, or choose another with --state-dir"
@@ -39,7 +40,10 @@ def make_private(directory: Path) -> None:
 
 
 class StateLock:
-    """Hold the state directory for one gateway, as long as this process lives or until `release`."""
+    """Hold the state directory for one gateway, as long as this process lives or until `release`.
+
+    The file has the process number of the holder, and is empty when there is none.
+    """
 
     def __init__(self, directory: Path) -> None:
         make_private(directory)
@@ -47,12 +51,13 @@ class StateLock:
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StartError(f"the state directory {directory} is not writable: {error.strerror}") from None
+            reason = f"the state directory {directory} is not writable: {error.strerror}"
+            raise StartError(f"{reason}; choose another with --state-dir") from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.pread(self._fd, 20, 0).decode(errors="replace").strip()
-            self.release()
+            self.forget()
             raise StartError(
                 f"another gateway (pid {holder or 'unknown'}) uses the state directory {directory}: "
                 "stop it, or choose another with --state-dir"
@@ -61,5 +66,10 @@ class StateLock:
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let go of this process's copy. The lock is free when the last copy is closed, so a child does this first."""
+        """Let the next gateway have it."""
+        os.truncate(self._fd, 0)
+        self.forget()
+
+    def forget(self) -> None:
+        """Close this process's copy. The lock is free when the last copy is closed, so a child does this first."""
         os.close(self._fd)

@@ -1,5 +1,7 @@
 """The supervisor: one blocking process that keeps the workers, brings them new configs, and obeys signals."""
 
+import errno
+import faulthandler
 import gc
 import logging
 import os
@@ -19,9 +21,9 @@ from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.workers import ending, worker
 from kairos.workers.channel import Channel
-from kairos.workers.children import Children
+from kairos.workers.children import Children, open_missing_streams
 from kairos.workers.config_reader import Accepted, ConfigReader, Outcome, Refused
-from kairos.workers.ending import Ending, Stage
+from kairos.workers.ending import Ending
 from kairos.workers.errors import StartError
 from kairos.workers.extras import Extras
 from kairos.workers.fleet import Fleet
@@ -33,6 +35,8 @@ from kairos.workers.rollout import Rollout
 from kairos.workers.signals import TERMINATION
 from kairos.workers.state import StateLock, state_directory
 
+STDERR = 2
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)  # the machine is too small
 FIXED_AT_START = ("host", "port", "workers")
 
 logger = logging.getLogger("kairos.supervisor")
@@ -89,14 +93,16 @@ def run(
 
     Each of `extra_children` runs in a process of its own beside the workers, again if it ends, and is killed last.
     """
-    logs.configure(options.log_level or Settings().log_level)
     try:
         with ExitStack() as cleanup:
+            open_missing_streams()
+            logs.configure(options.log_level or Settings().log_level)
+            faulthandler.register(signal.SIGUSR2, file=STDERR)  # for every process that is forked, too
             lock = StateLock(state_directory(options.state_dir, os.environ))
             cleanup.callback(lock.release)
             children = Children()
             cleanup.callback(children.kill_all)
-            children.private.append(lambda _: lock.release())
+            children.private.append(lambda _: lock.forget())
             raise_open_files_limit()
             reader = ConfigReader(children, partial(programs.read_config, options), timing.config)
             reader.start()
@@ -111,6 +117,11 @@ def run(
     except StartError as error:
         print(error.message, file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"the gateway cannot run: {error.strerror}; raise the limit for it", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -174,7 +185,9 @@ class Supervisor:
         gc.freeze()  # so that no collection in a worker touches, and thereby copies, what it shares with the others
         self._rollout.propose(self._first.document)
         timed = (self._extras, self._fleet, self._rollout, self._reader)
-        while self._ending.stage is Stage.RUNNING or not self._fleet.is_empty:
+        for number in self._reader.missed_signals:
+            self._obey(number)
+        while not self._ending.drains or not self._fleet.is_empty:
             self._children.turn(min(self._ending.deadline, *(part.deadline for part in timed)))
             now = time.monotonic()
             for part in timed:
@@ -190,20 +203,21 @@ class Supervisor:
             self._end(self._ending.asked(time.monotonic(), delays=number == signal.SIGTERM))
         elif number == signal.SIGUSR1:
             self._fleet.send_all("reopen_logs")
-        elif self._ending.stage is Stage.RUNNING:
+        elif self._ending.has_begun:
+            logger.warning("%s: no reload any more, because the gateway ends", signal.Signals(number).name)
+        else:
             self._coordinator.wanted(time.monotonic())
 
     def _end(self, actions: Sequence[ending.Action]) -> None:
         for action in actions:
             match action:
                 case ending.Unready():
-                    self._fleet.retire()
-                    self._fleet.send_all("unready")
+                    self._fleet.unready()
                 case ending.Drain(seconds):
                     logger.info("draining for up to %g s", seconds)
                     self._rollout.stop()
-                    self._fleet.close_listeners()
-                    self._fleet.send_all("drain", seconds=seconds)
+                    can_serve = self._coordinator.committed > 0 and seconds > 0
+                    self._fleet.drain(seconds, time.monotonic(), serves_waiting=can_serve)
                 case ending.KillAll():
                     logger.warning("not every worker has ended in time: killing the rest")
                     self._fleet.kill_all()
@@ -211,6 +225,8 @@ class Supervisor:
     # Configs.
 
     def _config_was_read(self, outcome: Outcome) -> None:
+        if self._ending.drains:
+            return
         now = time.monotonic()
         if isinstance(outcome, Refused):
             for line in outcome.lines:

@@ -1,12 +1,10 @@
 """A worker: one process, one event loop, one gateway, which does what the supervisor says over the channel."""
 
 import asyncio
-import faulthandler
 import gc
 import logging
 import os
 import random
-import signal
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -16,6 +14,8 @@ from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.workers import documents
 from kairos.workers.channel import Channel, Message
+from kairos.workers.loop import loop_name
+from kairos.workers.spare import SpareDescriptor
 
 DRAIN_SECONDS = 25.0  # when the supervisor is gone and nobody says how long
 MAX_REASONS = 100
@@ -50,8 +50,8 @@ GatewayFactory = Callable[[asyncio.AbstractEventLoop, Zone, int], Gateway]
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes event loops: uvloop's, or asyncio's own with KAIROS_LOOP=asyncio."""
-    if os.environ.get("KAIROS_LOOP") == "asyncio":
+    """Return what makes event loops of the kind that is asked for."""
+    if loop_name() == "asyncio":
         return asyncio.new_event_loop
     import uvloop  # here, because it may be absent where it is not wanted
 
@@ -63,8 +63,7 @@ def main(
 ) -> None:
     """Be the worker in a slot until the supervisor says otherwise, or is gone. Runs in a freshly forked process."""
     random.seed()  # or all workers would draw the same numbers
-    faulthandler.register(signal.SIGUSR2, all_threads=True)
-    gc.set_threshold(10_000, 20, 1_000)  # full collections come with a commit, not under load
+    gc.set_threshold(10_000, 20, 1_000)  # full collections would hold requests up
     zone.row(slot).store(layout.PID, os.getpid())
     loop = loop_factory()()
     asyncio.set_event_loop(loop)
@@ -83,6 +82,7 @@ class Worker:
         self._gateway = gateway
         self._listeners = listeners
         self._channel = channel
+        self._spare = SpareDescriptor()
         self._news = asyncio.Event()
         self._preparing: asyncio.Task[None] | None = None
         self._prepared: tuple[int, Any] | None = None
@@ -96,20 +96,22 @@ class Worker:
         while self._draining is None or not self._draining.done():
             await self._news.wait()
             self._news.clear()
-            for message in self._channel.receive():
-                self._obey(message)
+            with self._spare.given_up():
+                for message in self._channel.receive():
+                    self._obey(message)
             if self._channel.at_eof:
                 self._loop.remove_reader(self._channel.fileno())
                 if self._draining is None:
                     logger.warning("the supervisor is gone: draining")
                     self._drain(DRAIN_SECONDS)
         await self._draining
+        self._spare.close()
         self._say("drained")
 
     def _obey(self, message: Message) -> None:
         match message.type:
             case "prepare":
-                self._prepare(message.fds[0], message.fields["generation"])
+                self._prepare(message)
             case "commit":
                 self._commit(message.fields["generation"])
             case "abort":
@@ -124,12 +126,18 @@ class Worker:
             case _:
                 raise ValueError(f"the supervisor said {message.type!r}")
 
-    def _prepare(self, fd: int, generation: int) -> None:
+    def _prepare(self, message: Message) -> None:
         self._forget_prepared()
+        generation = message.fields["generation"]
+        if message.lost_fds:
+            self._refuse(generation, ["too many open files to take the config over"])
+            return
+        (fd,) = message.fds
         try:
             document = documents.read(fd)
         finally:
             os.close(fd)
+        gc.disable()  # a collection would visit all that is being built, again and again; until commit or forgotten
         self._preparing = self._loop.create_task(self._build(document, generation))
 
     async def _build(self, document: bytes, generation: int) -> None:
@@ -137,18 +145,22 @@ class Worker:
         try:
             self._prepared = generation, await self._gateway.prepare(document, generation)
         except KairosError as error:
-            self._say("failed", generation=generation, reasons=error.message.splitlines()[:MAX_REASONS])
+            self._refuse(generation, error.message.splitlines()[:MAX_REASONS])
         except Exception as error:
             logger.exception("cannot prepare generation %d", generation)
-            reason = f"{type(error).__name__}: {error}"[:MAX_REASON_LENGTH]
-            self._say("failed", generation=generation, reasons=[reason])
+            self._refuse(generation, [f"{type(error).__name__}: {error}"[:MAX_REASON_LENGTH]])
         else:
             self._say("ready", generation=generation)
+
+    def _refuse(self, generation: int, reasons: list[str]) -> None:
+        gc.enable()
+        self._say("failed", generation=generation, reasons=reasons)
 
     def _forget_prepared(self) -> None:
         if self._preparing is not None:
             self._preparing.cancel()
         self._preparing = self._prepared = None
+        gc.enable()
 
     def _commit(self, generation: int) -> None:
         if self._prepared is None or self._prepared[0] != generation:
@@ -157,12 +169,11 @@ class Worker:
         self._preparing = self._prepared = None
         if not self._has_started:
             self._has_started = True
-            gc.collect()  # nobody waits yet
             self._gateway.start(self._listeners)
             if self._is_unready:  # the end came before the beginning
                 self._gateway.unready()
-        gc.collect(1)  # a full collection would hold requests up; snapshots have no cycles that need one
-        gc.freeze()
+        gc.freeze()  # no collection visits the snapshot; it has no cycles, so that its last reference frees it
+        gc.enable()
         self._say("committed", generation=generation)
 
     def _drain(self, seconds: float) -> None:

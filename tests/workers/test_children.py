@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -224,3 +226,23 @@ def test_killing_all_leaves_nobody(family: Family) -> None:
             os.kill(child.pid, 0)
     assert family.ends == []
     family.children = Children()  # for the fixture to close
+
+
+def test_streams_that_are_closed_are_replaced_before_anything_takes_their_place() -> None:
+    script = """
+import os, sys
+from kairos.workers.children import Children, flush_streams, open_missing_streams
+open_missing_streams()
+ends = []
+children = Children()
+children.fork("child", lambda channel: None, said=print, ended=ends.append)
+while not ends:
+    children.turn(float("inf"))
+flush_streams()
+print(ends, os.readlink("/proc/self/fd/1"), file=sys.stderr)
+"""
+    closed = ["sh", "-c", 'exec "$0" -c "$1" <&- >&-', sys.executable, script]
+
+    done = subprocess.run(closed, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS)
+
+    assert (done.returncode, done.stderr) == (0, "['exit code 0'] /dev/null\n")

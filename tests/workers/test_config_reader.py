@@ -88,3 +88,15 @@ def test_a_machine_without_room_is_a_refusal() -> None:
 
     children.kill_all()
     assert outcome == Refused(("the config reader cannot be started: Resource temporarily unavailable",))
+
+
+def test_a_signal_that_comes_meanwhile_is_kept_for_later(children: Children) -> None:
+    def tell_the_parent(channel: Channel) -> None:
+        os.kill(os.getppid(), signal.SIGHUP)
+        send_document(channel)
+
+    reader = ConfigReader(children, tell_the_parent, 30)
+    reader.start()
+
+    assert isinstance(reader.wait(), Accepted)
+    assert reader.missed_signals == [signal.SIGHUP]

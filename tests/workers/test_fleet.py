@@ -13,7 +13,7 @@ from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.workers.channel import Message
 from kairos.workers.children import Children
-from kairos.workers.fleet import Fleet
+from kairos.workers.fleet import LAST_DEATH_SECONDS, Fleet
 from kairos.workers.heartbeat import Watch
 from kairos.workers.listeners import Listeners
 from tests.workers.fake_children import FakeChild, FakeChildren
@@ -34,6 +34,10 @@ class Scene:
         self.fleet.on_start = lambda slot: self.news.append(("started", slot))
         self.fleet.on_message = lambda slot, message: self.news.append((message.type, slot))
         self.fleet.on_death = lambda slot, how: self.news.append((how, slot))
+
+    def accept_everywhere(self) -> None:
+        for slot in (0, 1):
+            self.fleet.accepts(slot)
 
     @property
     def latest(self) -> FakeChild:
@@ -100,8 +104,9 @@ def test_without_room_for_a_process_the_slot_is_filled_later(scene: Scene, caplo
     assert len(scene.children.forked) == 3
 
 
-def test_a_retired_fleet_shrinks(scene: Scene) -> None:
-    scene.fleet.retire()
+def test_a_fleet_that_drains_shrinks(scene: Scene) -> None:
+    scene.accept_everywhere()
+    scene.fleet.drain(25, time.monotonic(), serves_waiting=True)
     for child in scene.children.forked:
         child.ended("exit code 0")
     scene.fleet.tick(time.monotonic() + 3600)
@@ -109,6 +114,75 @@ def test_a_retired_fleet_shrinks(scene: Scene) -> None:
     assert scene.fleet.is_empty
     assert len(scene.children.forked) == 2
     assert scene.zone.cells.load(layout.WORKERS_DIED) == 0
+
+
+def test_who_starts_while_the_gateway_is_unready_is_told_so(scene: Scene) -> None:
+    scene.fleet.unready()
+    scene.latest.ended("killed by SIGKILL")
+    scene.fleet.tick(time.monotonic())
+
+    assert [child.told for child in scene.children.forked] == [[("unready", {})]] * 3
+
+
+def test_who_does_not_accept_yet_drains_as_soon_as_it_does(scene: Scene) -> None:
+    scene.fleet.accepts(0)
+    scene.fleet.drain(25, time.monotonic(), serves_waiting=True)
+    accepting, preparing = scene.children.forked
+    assert [kind for kind, _ in accepting.told] == ["drain"]
+    assert preparing.told == []
+
+    scene.fleet.accepts(1)
+
+    ((kind, fields),) = preparing.told
+    assert kind == "drain"
+    assert 0 < fields["seconds"] <= 25
+
+
+def test_an_empty_slot_is_filled_once_more_for_the_connections_that_wait_there(scene: Scene) -> None:
+    scene.accept_everywhere()
+    for _ in range(3):
+        scene.latest.ended("killed by SIGKILL")
+        scene.fleet.tick(time.monotonic())
+    assert len(scene.children.forked) == 4  # the next would have to wait
+    now = time.monotonic()
+
+    scene.fleet.drain(25, now, serves_waiting=True)
+    assert not scene.fleet.is_empty
+    scene.fleet.tick(now)
+
+    assert scene.children.names[-1] == "worker 1"
+    assert len(scene.children.forked) == 5
+
+
+def test_a_worker_that_dies_just_when_the_drain_begins_is_replaced(scene: Scene) -> None:
+    scene.accept_everywhere()
+    now = time.monotonic()
+    scene.fleet.drain(25, now, serves_waiting=True)
+    scene.latest.ended("killed by SIGKILL")
+    scene.fleet.tick(now + LAST_DEATH_SECONDS / 2)
+    assert scene.children.names == ["worker 0", "worker 1", "worker 1"]
+
+    scene.fleet.tick(now + LAST_DEATH_SECONDS)
+    scene.latest.ended("killed by SIGKILL")
+    scene.fleet.tick(now + 3600)
+
+    assert len(scene.children.forked) == 3
+    assert all(sock.fileno() == -1 for group in scene.listeners.groups for sock in group)
+
+
+def test_nobody_is_waited_for_without_a_config_to_serve(scene: Scene) -> None:
+    scene.fleet.drain(25, time.monotonic(), serves_waiting=False)
+
+    assert [[kind for kind, _ in child.told] for child in scene.children.forked] == [["drain"], ["drain"]]
+
+
+def test_a_second_drain_is_for_everyone_and_at_once(scene: Scene) -> None:
+    scene.fleet.accepts(0)
+    scene.fleet.drain(25, time.monotonic(), serves_waiting=True)
+
+    scene.fleet.drain(0, time.monotonic(), serves_waiting=False)
+
+    assert [child.told[-1] for child in scene.children.forked] == [("drain", {"seconds": 0.0})] * 2
 
 
 def test_connections_go_to_those_that_accept(scene: Scene) -> None:
@@ -132,7 +206,7 @@ def test_a_hanging_worker_is_asked_for_its_stacks_and_then_killed(scene: Scene) 
 
 def test_once_the_listeners_are_closed_nothing_is_steered(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     scene.fleet.accepts(0)
-    scene.fleet.close_listeners()
+    scene.fleet.drain(0, time.monotonic(), serves_waiting=False)
     with caplog.at_level(logging.WARNING):
         scene.latest.ended("exit code 0")
 

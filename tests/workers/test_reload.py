@@ -52,6 +52,9 @@ class Story:
     def died(self, slot: int) -> list[Action]:
         return self.coordinator.died(slot, "killed by SIGKILL", self.now)
 
+    def stopped(self) -> list[Action]:
+        return self.coordinator.stopped(self.now)
+
     def after(self, seconds: float) -> list[Action]:
         self.now += seconds
         return self.coordinator.tick(self.now)
@@ -371,3 +374,43 @@ def test_without_any_worker_a_reload_waits_for_one(serving: Story) -> None:
     assert serving.started(0) == [Prepare(0, 2)]
     assert serving.ready(0, 2) == [Commit(0, 2)]
     assert serving.committed(0, 2) == [Applied(2)]
+
+
+def test_after_the_stop_who_starts_still_comes_to_the_document_in_force() -> None:
+    story = Story().until_serving([0])
+    story.proposed()
+
+    assert story.stopped()[0] == Abort(0, 2)
+    story.died(0)
+
+    assert story.started(0) == [Prepare(0, 1)]
+    assert story.ready(0, 1) == [Commit(0, 1)]
+    assert story.committed(0, 1) == []
+
+
+def test_a_stop_before_the_first_document_is_in_force_is_no_refusal() -> None:
+    story = Story()
+    story.started(0)
+    story.proposed()
+
+    assert story.stopped() == []
+    assert story.ready(0, 1) == []
+    assert story.died(0) == []
+
+
+def test_after_the_stop_nothing_is_read() -> None:
+    story = Story().until_serving([0])
+    story.wanted()
+
+    assert story.stopped() == []
+    story.wanted()
+    assert story.after(3600) == []
+
+
+def test_deaths_between_reloads_are_no_reasons_against_the_next_one() -> None:
+    story = Story().until_serving([0, 1])
+    story.died(1)
+    story.started(1)
+    story.died(1)
+
+    assert story.coordinator._reasons == []

@@ -99,14 +99,15 @@ def test_who_does_not_commit_in_time_is_killed(scene: Scene) -> None:
     assert len(scene.worker.signals) == 1
 
 
-def test_after_its_stop_nothing_is_rolled_out_any_more(scene: Scene) -> None:
+def test_its_stop_gives_up_what_is_not_in_force(scene: Scene) -> None:
     scene.serve(b"one")
     scene.rollout.propose(b"two")
     scene.rollout.stop()
     told = list(scene.worker.told)
+    assert told[-1] == ("abort", {"generation": 2})
 
     scene.say("ready", generation=2)
     scene.rollout.tick(time.monotonic() + 3600)
 
     assert scene.worker.told == told
-    assert scene.news == [1]
+    assert scene.news == [1, ("the gateway ends",)]

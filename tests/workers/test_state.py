@@ -54,17 +54,18 @@ def test_the_second_gateway_is_told_who_the_first_is(tmp_path: Path) -> None:
     first.release()
     StateLock(tmp_path).release()
     assert (tmp_path / LOCK_NAME).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / LOCK_NAME).read_text() == ""  # nobody's
 
 
 def test_a_child_that_lets_go_does_not_let_go_for_its_parent(tmp_path: Path) -> None:
     lock = StateLock(tmp_path)
     pid = os.fork()
     if pid == 0:
-        lock.release()
+        lock.forget()
         os._exit(0)
     os.waitpid(pid, 0)
 
-    with pytest.raises(StartError):
+    with pytest.raises(StartError, match=str(os.getpid())):
         StateLock(tmp_path)
     lock.release()
 

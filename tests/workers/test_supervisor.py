@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1
+from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2
 from typing import Any
 
 import pytest
@@ -389,6 +389,48 @@ def test_it_accepts_for_a_while_but_is_not_ready(launch: Launch) -> None:
     assert subject.end(SIGTERM) == 0
 
 
+def test_while_it_still_accepts_it_replaces_the_dead(launch: Launch) -> None:
+    subject = launch(drain_delay=3600).started()
+    subject.send(SIGTERM)
+    subject.log.wait_for("slot 0 is not ready")
+    before = subject.pids()
+    os.kill(before[0], SIGKILL)
+    subject.log.wait_for("worker 0 .* it is replaced now")
+
+    while (after := subject.pids())[0] == before[0]:
+        pass
+
+    assert after[1] == before[1]
+    assert {subject.ask("ready")[2] for _ in range(20)} == {"False"}
+    assert subject.end(SIGTERM) == 0
+
+
+def test_a_reload_that_comes_too_late_is_said_to_be(launch: Launch) -> None:
+    subject = launch(drain_delay=3600).started()
+    subject.send(SIGTERM)
+    subject.log.wait_for("the gateway ends")
+    subject.send(SIGHUP)
+
+    subject.log.wait_for("SIGHUP: no reload any more, because the gateway ends")
+    assert subject.end(SIGTERM) == 0
+
+
+def test_connections_that_wait_at_an_empty_slot_are_served_before_the_end(launch: Launch) -> None:
+    subject = launch(workers=1, timing={**QUICK, "stale": 60}).started()
+    pid = subject.pids()[0]
+    os.kill(pid, SIGSTOP)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(subject.connect()) for _ in range(10)]
+        os.kill(pid, SIGKILL)
+        subject.send(SIGTERM)
+        for client in clients:
+            client.say("pid")
+
+        assert pid not in {client.hear()[1] for client in clients}
+
+    assert subject.wait() == 0
+
+
 def test_a_drain_waits_for_what_runs_and_takes_nothing_new(launch: Launch) -> None:
     subject = launch(workers=1).started()
     with subject.connect() as client:
@@ -483,6 +525,13 @@ def test_the_logs_are_reopened_by_every_worker(running: Running) -> None:
 
     running.log.wait_for("slot 0 reopens its logs")
     running.log.wait_for("slot 1 reopens its logs")
+
+
+def test_any_process_can_be_asked_for_its_stacks(running: Running) -> None:
+    running.send(SIGUSR2)
+
+    running.log.wait_for(r"supervisor.py.* in run")
+    assert running.ask("text")[2] == "one"
 
 
 def test_workers_leave_signals_to_the_supervisor(running: Running) -> None:

@@ -13,6 +13,7 @@ from kairos.errors import KairosError
 from kairos.workers import documents
 from kairos.workers.channel import Channel, Message
 from kairos.workers.worker import DRAIN_SECONDS, Worker, loop_factory
+from tests.workers.test_channel import few_descriptors
 
 PATIENCE_SECONDS = 30
 
@@ -22,10 +23,12 @@ class ScriptedGateway:
 
     def __init__(self) -> None:
         self.done: list[Any] = []
+        self.collected: list[bool] = []
         self.may_go_on = asyncio.Event()
         self.drains = asyncio.Event()
 
     async def prepare(self, document: bytes, generation: int) -> bytes:
+        self.collected.append(gc.isenabled())
         if document == b"bad":
             raise KairosError("line one\nline two")
         if document == b"broken":
@@ -134,6 +137,53 @@ def test_it_begins_to_accept_with_the_first_commit_and_only_then() -> None:
         *(("prepare", 2), ("commit", b"two")),
         ("drain", 0),
     ]
+
+
+def test_what_is_built_is_never_visited_by_the_collector() -> None:
+    collections: list[str] = []
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        collections.append(phase)
+
+    async def tale(supervisor: Supervisor) -> None:
+        gc.callbacks.append(note)
+        await supervisor.committed(b"one", 1)
+        gc.callbacks.remove(note)
+        assert supervisor.gateway.collected == [False]
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+        await end(supervisor)
+
+    tell(tale)
+
+    assert collections == []
+
+
+@pytest.mark.parametrize("document", [b"bad", b"broken"])
+def test_the_collector_works_again_after_a_refusal(document: bytes) -> None:
+    async def tale(supervisor: Supervisor) -> None:
+        supervisor.prepare(document, 1)
+        await supervisor.hear()
+        assert gc.isenabled()
+        await end(supervisor)
+
+    tell(tale)
+
+
+def test_a_document_that_it_has_no_descriptor_for_is_refused() -> None:
+    """With the spare one there is room for one document, not for two at once."""
+
+    async def tale(supervisor: Supervisor) -> None:
+        for generation in (1, 2):
+            supervisor.prepare(b"one", generation)
+        with few_descriptors(0):
+            answer = await supervisor.hear()
+        assert answer == Message(
+            "failed", {"generation": 2, "reasons": ["too many open files to take the config over"]}
+        )
+        await end(supervisor)
+
+    tell(tale)
 
 
 def test_reasons_come_line_by_line() -> None:
