@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from kairos.cli.values import one_line
+from kairos.workers.children import flush_streams
 from kairos.workers.errors import StartError
 
 COMMANDS = ("run", "check", "schema", "version")
@@ -57,7 +58,7 @@ def main() -> None:
     """Run the command line; a wrong option is one line on stderr and exit code 2."""
     try:
         exit_code = kairos.main(prog_name="kairos", standalone_mode=False)
-        sys.stdout.flush()
+        flush_streams()
     except StartError as error:
         click.echo(f"kairos: {error.message}", err=True)
         exit_code = error.exit_code

@@ -50,8 +50,9 @@ def run(ctx: click.Context, /, **given: Any) -> None:
 
     SIGHUP reloads the config without losing a request; SIGUSR1 reopens the log files.
     """
-    from kairos.workers import supervisor  # here, so that neither --help nor a wrong option has to wait for it
+    from kairos.workers import children, supervisor  # here, so that neither --help nor a wrong option waits for it
 
+    children.open_missing_streams()
     options = RunOptions(**given)
     ctx.exit(supervisor.run(options, extra_children=demo_backends() if options.demo else ()))
 

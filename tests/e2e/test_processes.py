@@ -1,5 +1,6 @@
 """The gateway as processes: what happens when one dies, hangs, is told to end, or cannot start."""
 
+import json
 import os
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from tests.e2e.configs import config, route
 from tests.e2e.gateway import HOST, Gateway, clean_environment
 from tests.e2e.load import Load
-from tests.e2e.log import PATIENCE_SECONDS
+from tests.e2e.log import PATIENCE_SECONDS, Log
 from tests.e2e.origin import Origin
 
 REPLACED = r"worker \d+ \(pid \d+\) ended: .*; it is replaced"
@@ -222,3 +223,22 @@ class TestStartFailures:
 
         assert code == 1
         assert "state" in text
+
+
+def test_runs_with_standard_streams_closed(tmp_path: Path, origin: Origin) -> None:
+    config_file = tmp_path / "config.json"
+    config_file.write_text(json.dumps(config(route("/a", origin))))
+    command = f'exec "{sys.executable}" -m kairos --config "{config_file}" --host {HOST} --port 0 --workers 1'
+    state = f'--drain-delay 0 --state-dir "{tmp_path}/state" <&- >&-'
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f"{command} {state}"], env=clean_environment(), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    log = Log(process.stderr)
+    log.wait_for("serves http")
+
+    process.terminate()
+
+    assert process.wait(PATIENCE_SECONDS) == 0
+    log.wait_for_end()
+    assert "Traceback" not in str(log)
