@@ -14,6 +14,14 @@ COMPILED = [
     "kairos/_speedups/head.pyx",
     "kairos/_speedups/matcher.py",
     "kairos/_speedups/path.pyx",
+    "kairos/balancing/round_robin.py",
+    "kairos/protocols/http1/fields.py",
+    "kairos/protocols/http1/head.py",
+    "kairos/protocols/http1/serialize.py",
+    "kairos/proxy/downstream.py",
+    "kairos/proxy/exchange.py",
+    "kairos/proxy/plane.py",
+    "kairos/proxy/upstream.py",
 ]
 
 
@@ -67,7 +75,7 @@ class AllOrNothing(build_ext):
             self.extensions,
             language_level=3,
             build_dir=None if TRACE else "build/cython",
-            compiler_directives={"linetrace": TRACE, "freethreading_compatible": False},
+            compiler_directives={"linetrace": TRACE, "annotation_typing": False},  # types come from the .pxd files
         )
         for extension in self.extensions:
             extension._needs_stub = False  # noqa: SLF001 (setuptools sets it before these existed)

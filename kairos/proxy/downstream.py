@@ -37,7 +37,7 @@ class PayloadTooLarge(KairosError):
     status = 413
 
 
-class Downstream(asyncio.Protocol):
+class Downstream:
     """A connection from a client, serving one exchange after the other.
 
     How it works: bytes go to the head of the next request while there is no exchange, to the body of the current

@@ -36,7 +36,6 @@ class Exchange:
     __slots__ = (
         "_attempts",
         "_choices",
-        "_connect_started",
         "_connecting",
         "_held",
         "_keeps_client",

@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import socket
+from typing import cast
 
 from kairos.proxy.downstream import Downstream
 from kairos.proxy.plane import DataPlane
@@ -95,7 +96,8 @@ class Listener:
 
     def _hand_over(self, sock: socket.socket) -> None:
         loop = self._plane.loop
-        task = loop.create_task(loop.connect_accepted_socket(lambda: Downstream(self._plane), sock))
+        downstream = cast("asyncio.Protocol", Downstream(self._plane))
+        task = loop.create_task(loop.connect_accepted_socket(lambda: downstream, sock))
         self._starting.add(task)
         task.add_done_callback(self._started)
 

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import ssl
 from contextlib import suppress
+from typing import cast
 from weakref import WeakValueDictionary
 
 from kairos.config.document import Backend
@@ -87,8 +88,9 @@ class Pool:
             sock = await self._open_socket(await self._resolve())
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _, upstream = await loop.create_connection(
-                lambda: Upstream(self._plane, self),
+            upstream = Upstream(self._plane, self)
+            await loop.create_connection(
+                lambda: cast("asyncio.Protocol", upstream),
                 sock=sock,
                 ssl=self._tls,
                 server_hostname=backend.host if self._tls else None,

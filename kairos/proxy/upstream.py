@@ -21,7 +21,7 @@ LARGEST_HEAD = 32 << 10
 BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
 
 
-class Upstream(asyncio.Protocol):
+class Upstream:
     """A connection to a backend, idle in its pool or serving one exchange.
 
     How it works: `_left` tells where the connection is in a response.

@@ -4,6 +4,7 @@ httptools (llhttp) refuses what no one may accept; the rest of RFC 9112's rules 
 """
 
 import re
+import sys
 from functools import lru_cache
 
 import httptools
@@ -46,7 +47,7 @@ class RequestHead:
         if self.target[:1] != b"/":
             self._read_other_form()
         if length is not None:
-            self.body_length = int(length)
+            self.body_length = min(int(length), sys.maxsize)
         elif coding is None:
             self.body_length = 0
         else:
@@ -105,7 +106,7 @@ class ResponseHead:
             self.body_length = CHUNKED
             self.keep_alive &= raw[7:8] == b"1"  # RFC 9112 section 6.1: HTTP/1.0 has no codings; do not trust the end
         elif length is not None:
-            self.body_length = int(length)
+            self.body_length = min(int(length), sys.maxsize)
         else:
             self.body_length = UNTIL_CLOSE
             self.keep_alive = False
