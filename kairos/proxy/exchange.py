@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 MOST_HELD = 64 << 10  # bytes of a request that wait for a connection
+_NOSNIFF_AND_ID = b"X-Content-Type-Options: nosniff\r\nX-Request-ID: "
 CLIENT_LEFT = 499  # never sent: it marks in the counters and the log that nobody was there to read an answer
 
 
@@ -163,10 +164,9 @@ class Exchange:
         unknown_length = head.body_length in (CHUNKED, UNTIL_CLOSE)
         self._rechunks = unknown_length and is_http11
         self._keeps_client = downstream.keeps_alive(self) and (is_http11 or not unknown_length)
-        lines = b"X-Content-Type-Options: nosniff\r\nX-Request-ID: %b\r\n" % self.request_id.encode()
-        if not head.has_date:
-            lines += plane.ticker.date_line
-        self._pending = response_head(head, lines + self._connection_line(), self._rechunks)
+        date = b"" if head.has_date else plane.ticker.date_line
+        lines = b"".join((_NOSNIFF_AND_ID, self.request_id.encode(), b"\r\n", date, self._connection_line()))
+        self._pending = response_head(head, lines, self._rechunks)
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""

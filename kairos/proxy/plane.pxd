@@ -4,7 +4,7 @@ cimport cython
 @cython.final
 cdef class DataPlane:
     cdef Py_ssize_t _at
-    cdef bytes _random
+    cdef str _random
     cdef public object access_log
     cdef public set downstreams
     cdef public bint is_draining
@@ -15,5 +15,5 @@ cdef class DataPlane:
     cdef public double started_clock
     cdef public object ticker
 
-    @cython.locals(at=Py_ssize_t)
+    @cython.locals(at=Py_ssize_t, digits=str)
     cpdef str request_id(self)

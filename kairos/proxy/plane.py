@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kairos.proxy.snapshot import Snapshot
 
 _RANDOM_BYTES = 4096
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # its two upper bits are 10
 
 
 class DataPlane:
@@ -44,16 +45,15 @@ class DataPlane:
         self.downstreams: set[Downstream] = set()
         self.is_ready = False
         self.is_draining = False
-        self._random = b""
+        self._random = ""  # digits for the next ids
         self._at = 0
 
     def request_id(self) -> str:
         """Return a random UUID (RFC 9562 section 5.4)."""
         at = self._at
         if at >= len(self._random):
-            self._random = os.urandom(_RANDOM_BYTES)
+            self._random = os.urandom(_RANDOM_BYTES).hex()
             at = 0
-        self._at = at + 16
-        digits = self._random[at : at + 16].hex()
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        self._at = at + 32
+        digits = self._random[at : at + 32]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"

@@ -159,5 +159,7 @@ def _keeps_alive(connection: bytes | None, is_http11: bool) -> bool:
     """Say whether the connection outlives this message (RFC 9112 section 9.3)."""
     if connection is None:
         return is_http11
+    if connection.lower() == b"keep-alive":  # the usual case
+        return True
     options = tokens(connection)
     return b"close" not in options and (is_http11 or b"keep-alive" in options)

@@ -18,10 +18,10 @@ def request_head(
     head: RequestHead, target: bytes, authority: bytes, forwarded_lines: bytes, request_id: bytes
 ) -> bytes:
     """Return the head for a backend: the fields of the client that are for it, and what we vouch for."""
-    before = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (head.method, target, authority)
+    before = b"".join((head.method, b" ", target, b" HTTP/1.1\r\nHost: ", authority, _END))
     coding = b"Transfer-Encoding: chunked\r\n" if head.body_length == CHUNKED else b""
-    host = b"X-Forwarded-Host: %b\r\n" % head.host if head.host else b""
-    after = b"%b%b%bX-Request-ID: %b\r\n\r\n" % (forwarded_lines, host, coding, request_id)
+    host = b"".join((b"X-Forwarded-Host: ", head.host, _END)) if head.host else b""
+    after = b"".join((forwarded_lines, host, coding, b"X-Request-ID: ", request_id, b"\r\n\r\n"))
     return copy_for(head.raw, head.connection, REQUEST_COPY).copy_without(head.raw, before, after)
 
 
