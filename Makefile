@@ -26,7 +26,7 @@ test: $(VENV)/test build  ## Run the tests compiled, then in pure Python (TESTS=
 	KAIROS_PURE_PYTHON=1 $(PYTEST) $(TESTS) $(ARGS)
 
 bench: $(VENV)/test build  ## Run the benchmarks
-	KAIROS_REQUIRE_SPEEDUPS=1 $(PYTEST) --benchmark-only $(ARGS)
+	KAIROS_REQUIRE_SPEEDUPS=1 $(PYTEST) benchmarks --benchmark-only $(ARGS)
 
 lint: $(VENV)/lint  ## Check style (ruff), types (mypy) and Cython sources (cython-lint)
 	$(VENV)/bin/ruff check
