@@ -56,4 +56,4 @@ class DataPlane:
             at = 0
         self._at = at + 32
         digits = self._random[at : at + 32]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16:17]]}{digits[17:20]}-{digits[20:]}"
