@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import ssl
 from contextlib import suppress
+from functools import cache
 from typing import cast
 from weakref import WeakValueDictionary
 
@@ -42,7 +43,7 @@ class Pool:
         self.address = f"{backend.scheme}://{backend.authority}"
         self._plane = plane
         self._idle: list[Upstream] = []
-        self._tls = ssl.create_default_context() if backend.scheme in ("https", "wss") else None
+        self._tls = _default_tls() if backend.scheme in ("https", "wss") else None
 
     def take(self) -> Upstream | None:
         """Return an idle connection, or None if a new one has to be opened."""
@@ -130,6 +131,12 @@ class Pool:
             sock.close()
             raise
         return sock
+
+
+@cache
+def _default_tls() -> ssl.SSLContext:
+    """Return the context of all backends that verify against the system's authorities: reading those takes long."""
+    return ssl.create_default_context()
 
 
 def _failure(error: OSError) -> UpstreamError:

@@ -133,6 +133,7 @@ def test_workers_end_when_the_supervisor_is_killed(start_gateway: Callable[..., 
 
     gateway.log.wait_for_end()  # every worker held the log open
     gateway.process.wait(PATIENCE_SECONDS)
+    assert is_refused(gateway)
 
 
 class TestStartFailures:
