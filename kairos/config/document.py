@@ -12,6 +12,49 @@ import orjson
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """How a backend's certificate is checked; two that differ never share a connection."""
+
+    verify: bool = True
+    ca_file: str | None = None
+    """An absolute path; None takes the authorities of the system."""
+    ca_digest: str = ""
+    """Of the file's content, so that a new file under an old name makes a new document."""
+    server_name: str | None = None
+    """The name to ask for and to check; None takes the host of the backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a request may be, and how many there may be at a time in one worker."""
+
+    body_bytes: int = 10 << 20
+    head_bytes: int = 32 << 10
+    fields: int = 100
+    target_bytes: int = 8 << 10
+    requests: int = 16_384
+    response_head_bytes: int = 32 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How many seconds each phase may take; 0 is without end. `rate` is in bytes per second."""
+
+    request_head: float = 15.0
+    client_idle: float = 75.0
+    body_stall: float = 60.0
+    rate: int = 128
+    connect: float = 3.0
+    tls_handshake: float = 10.0
+    response_head: float = 30.0
+    exchange: float = 60.0
+    response_stall: float = 60.0
+    upstream_idle: float = 4.0
+    upstream_life: float = 3600.0
+    upstream_requests: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -19,6 +62,7 @@ class Backend:
     host: str
     port: int
     weight: int = 1
+    tls: Tls | None = None
 
     @property
     def authority(self) -> str:
@@ -41,12 +85,18 @@ class Route:
     auth_required: bool = False
     trailing_slash: str = "strict"
     empty_segments: str = "collapse"
+    strategy: str = "round_robin"
+    preserve_host: bool = False
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make a route from its line of a document."""
         fields = orjson.loads(line)
-        fields["backends"] = tuple(Backend(**backend) for backend in fields["backends"])
+        fields["backends"] = tuple(map(_backend, fields["backends"]))
+        fields["limits"] = Limits(**fields["limits"])
+        fields["timeouts"] = Timeouts(**fields["timeouts"])
         fields["methods"] = tuple(fields["methods"])
         fields["hosts"] = tuple(fields["hosts"])
         return cls(**fields)
@@ -63,11 +113,23 @@ class Settings:
     access_log: str | None = None
     builtin_prefix: str | None = ""
     config_version: int = 1
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks whose forwarded fields are believed, in CIDR notation."""
+    via: str | None = None
+    """The name to enter into Via; None leaves the field out."""
+    forwarded: bool = False
+    """Whether backends get the Forwarded field too (RFC 7239)."""
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
-        return cls(**orjson.loads(line))
+        fields = orjson.loads(line)
+        fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
+        fields["limits"] = Limits(**fields["limits"])
+        fields["timeouts"] = Timeouts(**fields["timeouts"])
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +148,12 @@ class Document:
         """Read what `encode` wrote."""
         settings, *routes = data.splitlines()
         return cls(Settings.decode(settings), tuple(Route.decode(line) for line in routes))
+
+
+def _backend(fields: dict[str, Any]) -> Backend:
+    if fields["tls"] is not None:
+        fields["tls"] = Tls(**fields["tls"])
+    return Backend(**fields)
 
 
 def encode_lines(values: Iterable[Any]) -> bytes:
