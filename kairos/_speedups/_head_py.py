@@ -34,3 +34,8 @@ class FieldSet:
     def copy_without(self, head: bytes, before: bytes, after: bytes) -> bytes:
         """Return `before`, the field lines of `head` whose names are not in the set, and `after`, joined."""
         return before + self._dropped.sub(b"", head[head.find(b"\n") + 1 :]) + after
+
+
+def count_lines(head: bytes) -> int:
+    """Return the number of line ends in a head."""
+    return head.count(b"\n")

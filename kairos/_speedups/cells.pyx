@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int64_t, uint64_t, uintptr_t
+from libc.stdint cimport uint64_t, uintptr_t
 
 cdef extern from *:
     """
@@ -32,10 +32,6 @@ cdef class Cells:
     both at a time. `fd` is the file behind the mapping; only the Python twin needs it, for its locks.
     """
 
-    cdef Py_buffer _view
-    cdef int64_t *_cells
-    cdef Py_ssize_t _count
-
     def __init__(self, buffer: object, fd: int, first: int = 0, count: int | None = None) -> None:
         if self._cells is not NULL:
             raise RuntimeError("cells are set up once")
@@ -58,28 +54,28 @@ cdef class Cells:
     def __len__(self) -> int:
         return self._count
 
-    cdef inline int64_t *at(self, Py_ssize_t index) except NULL:
+    cdef int64_t *at(self, Py_ssize_t index) except NULL:
         if not 0 <= index < self._count:
             raise IndexError("no such cell")
         return self._cells + index
 
-    def load(self, Py_ssize_t index) -> int:
+    cpdef int64_t load(self, Py_ssize_t index) except? -1:
         """Return the value of a cell."""
         return cell_load(self.at(index))
 
-    def store(self, Py_ssize_t index, int64_t value) -> None:
+    cpdef void store(self, Py_ssize_t index, int64_t value) except *:
         """Set a cell that has one writer."""
         cell_store(self.at(index), value)
 
-    def add(self, Py_ssize_t index, int64_t n) -> None:
+    cpdef void add(self, Py_ssize_t index, int64_t n) except *:
         """Add to a cell that has one writer; the cheapest way to count."""
         cdef int64_t *cell = self.at(index)
         cell_poke(cell, <int64_t>(<uint64_t>cell_peek(cell) + <uint64_t>n))
 
-    def fetch_add(self, Py_ssize_t index, int64_t n) -> int:
+    cpdef int64_t fetch_add(self, Py_ssize_t index, int64_t n) except? -1:
         """Add to a cell that has many writers; return the value before."""
         return cell_fetch_add(self.at(index), n)
 
-    def compare_exchange(self, Py_ssize_t index, int64_t expected, int64_t value) -> bool:
+    cpdef bint compare_exchange(self, Py_ssize_t index, int64_t expected, int64_t value) except -1:
         """Set a cell that has many writers if it still holds `expected`; say whether it did."""
         return cell_compare_exchange(self.at(index), expected, value)

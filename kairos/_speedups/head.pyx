@@ -1,51 +1,72 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Read and copy the header block of an HTTP/1.1 head without building objects per field."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcpy
 
+cdef unsigned char LOWER[256]
+for _byte in range(256):
+    LOWER[_byte] = _byte | 0x20 if 65 <= _byte <= 90 else _byte
 
-cdef inline unsigned char lower(unsigned char c) noexcept nogil:
-    return c | 0x20 if 65 <= c <= 90 else c
 
-
+@cython.final
 cdef class FieldSet:
     """A fixed set of field names, to look their values up in a head and to leave their lines out of a copy.
 
     A head is the bytes of a message from its first line to the empty line, already validated by the parser.
     """
 
-    cdef readonly tuple names
-    cdef bint _drops_underscores
-    cdef list _by_length  # for each length: indexes into `names`
+    # The names lie sorted into 64 buckets by their length, so that most fields are told apart without a comparison.
 
-    def __init__(self, tuple names, bint drops_underscores=False):
+    def __cinit__(self, tuple names, bint drops_underscores=False):
+        cdef Py_ssize_t at = 0, bucket, i
         self.names = names
         self._drops_underscores = drops_underscores
-        self._by_length = [[] for _ in range(max(map(len, names), default=0) + 1)]
-        for i, name in enumerate(names):
+        self._texts = <const unsigned char **>calloc(len(names) + 1, sizeof(void *))
+        self._sizes = <Py_ssize_t *>calloc(len(names) + 1, sizeof(Py_ssize_t))
+        self._numbers = <Py_ssize_t *>calloc(len(names) + 1, sizeof(Py_ssize_t))
+        if self._texts is NULL or self._sizes is NULL or self._numbers is NULL:
+            raise MemoryError
+        for name in names:
             if not name or name != name.lower():
                 raise ValueError(f"not a lower-case field name: {name!r}")
-            self._by_length[len(name)].append(i)
+        for bucket in range(64):
+            self._starts[bucket] = at
+            for i in range(len(names)):
+                if len(names[i]) & 63 == bucket:
+                    self._texts[at] = <const unsigned char *>PyBytes_AS_STRING(<bytes>names[i])
+                    self._sizes[at] = len(names[i])
+                    self._numbers[at] = i
+                    at += 1
+        self._starts[64] = at
 
-    cdef Py_ssize_t _index(self, const unsigned char *name, Py_ssize_t length) except -2:
+    def __dealloc__(self):
+        free(self._texts)
+        free(self._sizes)
+        free(self._numbers)
+
+    cdef Py_ssize_t _index(self, const unsigned char *name, Py_ssize_t length) noexcept:
         """Return which name of the set this is, or -1."""
         cdef Py_ssize_t i, k
         cdef const unsigned char *known
-        cdef list candidates
-        if length >= len(self._by_length):
-            return -1
-        candidates = <list>self._by_length[length]
-        for i in candidates:
-            known = <const unsigned char *>PyBytes_AS_STRING(<bytes>self.names[i])
-            k = 0
-            while k < length and lower(name[k]) == known[k]:
-                k += 1
-            if k == length:
-                return i
+        for i in range(self._starts[length & 63], self._starts[(length & 63) + 1]):
+            if self._sizes[i] == length:
+                known = self._texts[i]
+                k = 0
+                while k < length and LOWER[name[k]] == known[k]:
+                    k += 1
+                if k == length:
+                    return self._numbers[i]
         return -1
 
-    def values(self, bytes head not None):
+    cdef bint _drops(self, const unsigned char *name, Py_ssize_t length) noexcept:
+        if self._drops_underscores and memchr(name, 95, length) != NULL:
+            return True
+        return self._index(name, length) >= 0
+
+    cpdef tuple values(self, bytes head):
         """Return the value of each name in the order of `names`; None where absent, repeated ones joined by ", "."""
         cdef const unsigned char *at = <const unsigned char *>PyBytes_AS_STRING(head)
         cdef const unsigned char *end = at + PyBytes_GET_SIZE(head)
@@ -68,35 +89,49 @@ cdef class FieldSet:
             at = eol
         return tuple(found)
 
-    def copy_without(self, bytes head not None, bytes before not None, bytes after not None):
+    cpdef bytes copy_without(self, bytes head, bytes before, bytes after):
         """Return `before`, the field lines of `head` whose names are not in the set, and `after`, joined."""
         cdef const unsigned char *start = <const unsigned char *>PyBytes_AS_STRING(head)
         cdef const unsigned char *end = start + PyBytes_GET_SIZE(head)
         cdef const unsigned char *at = <const unsigned char *>memchr(start, 10, end - start)
         cdef const unsigned char *eol
         cdef const unsigned char *colon
+        cdef const unsigned char *run  # the beginning of the lines that are kept but not yet copied
         cdef Py_ssize_t before_size = PyBytes_GET_SIZE(before), after_size = PyBytes_GET_SIZE(after)
         cdef bytes made = PyBytes_FromStringAndSize(NULL, before_size + (end - start) + after_size)
         cdef char *out = PyBytes_AS_STRING(made)
         memcpy(out, PyBytes_AS_STRING(before), before_size)
         out += before_size
+        run = end if at == NULL else at + 1
         while at != NULL and at + 1 < end:
             at += 1
             eol = <const unsigned char *>memchr(at, 10, end - at)
             if eol == NULL:
                 break
             colon = <const unsigned char *>memchr(at, 58, eol - at)
-            if colon != NULL and not self._drops(at, colon - at):
-                memcpy(out, at, eol + 1 - at)
-                out += eol + 1 - at
+            if colon == NULL or self._drops(at, colon - at):
+                memcpy(out, run, at - run)
+                out += at - run
+                run = eol + 1
             at = eol
+        if at != NULL and run <= at:
+            memcpy(out, run, at + 1 - run)
+            out += at + 1 - run
         memcpy(out, PyBytes_AS_STRING(after), after_size)
         return made[:out + after_size - PyBytes_AS_STRING(made)]
 
-    cdef bint _drops(self, const unsigned char *name, Py_ssize_t length) except -1:
-        if self._drops_underscores and memchr(name, 95, length) != NULL:
-            return True
-        return self._index(name, length) >= 0
+
+cpdef Py_ssize_t count_lines(bytes head) except -1:
+    """Return the number of line ends in a head."""
+    cdef const unsigned char *at = <const unsigned char *>PyBytes_AS_STRING(head)
+    cdef const unsigned char *end = at + PyBytes_GET_SIZE(head)
+    cdef Py_ssize_t lines = 0
+    while True:
+        at = <const unsigned char *>memchr(at, 10, end - at)
+        if at == NULL:
+            return lines
+        lines += 1
+        at += 1
 
 
 cdef bytes stripped(const unsigned char *start, const unsigned char *end):

@@ -1,0 +1,19 @@
+cimport cython
+
+
+@cython.final
+cdef class FieldSet:
+    cdef readonly tuple names
+    cdef bint _drops_underscores
+    cdef const unsigned char **_texts
+    cdef Py_ssize_t *_sizes
+    cdef Py_ssize_t *_numbers
+    cdef Py_ssize_t _starts[65]
+
+    cdef Py_ssize_t _index(self, const unsigned char *name, Py_ssize_t length) noexcept
+    cdef bint _drops(self, const unsigned char *name, Py_ssize_t length) noexcept
+    cpdef tuple values(self, bytes head)
+    cpdef bytes copy_without(self, bytes head, bytes before, bytes after)
+
+
+cpdef Py_ssize_t count_lines(bytes head) except -1
