@@ -19,9 +19,15 @@ COMPILED = [
     "kairos/protocols/http1/fields.py",
     "kairos/protocols/http1/head.py",
     "kairos/protocols/http1/serialize.py",
+    "kairos/proxy/body.py",
+    "kairos/proxy/client.py",
     "kairos/proxy/downstream.py",
     "kairos/proxy/exchange.py",
+    "kairos/proxy/generation.py",
     "kairos/proxy/plane.py",
+    "kairos/proxy/pool.py",
+    "kairos/proxy/progress.py",
+    "kairos/proxy/ticker.py",
     "kairos/proxy/upstream.py",
 ]
 

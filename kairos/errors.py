@@ -1,5 +1,6 @@
 """What can go wrong, on which side, with which answer, and whether another attempt is safe."""
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -19,6 +20,18 @@ class Retry(Enum):
     ALWAYS = "always"  # no byte of the request was sent
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that was met: the setting, its value, and what was measured. For logs, not for clients."""
+
+    setting: str
+    allowed: object
+    measured: object
+
+    def __str__(self) -> str:
+        return f"{self.setting} is {self.allowed}, measured {self.measured}"
+
+
 class KairosError(Exception):
     """The base of every failure that the gateway knows how to answer.
 
@@ -30,6 +43,7 @@ class KairosError(Exception):
     side = Side.INTERNAL
     status = 500
     retry = Retry.NEVER
+    limit: Limit | None = None
 
     def __init__(self, message: str, *, reason: str = "") -> None:
         super().__init__(message)
@@ -44,9 +58,33 @@ class BadRequest(KairosError):
     side = Side.DOWNSTREAM
     status = 400
 
-    def __init__(self, message: str, *, reason: str = "", status: int = 400) -> None:
+    def __init__(self, message: str, *, reason: str = "", status: int = 400, limit: Limit | None = None) -> None:
         super().__init__(message, reason=reason)
         self.status = status
+        self.limit = limit
+
+
+class PayloadTooLarge(KairosError):
+    """The body of the request is longer than the limit."""
+
+    kind = "payload_too_large"
+    side = Side.DOWNSTREAM
+    status = 413
+
+    def __init__(self, measured: int, allowed: int) -> None:
+        super().__init__(f"The request body is larger than {allowed} bytes")
+        self.limit = Limit("limits.max_request_body_bytes", allowed, measured)
+
+
+class Overloaded(KairosError):
+    """The worker has as many requests in flight as it may have."""
+
+    kind = "overloaded"
+    status = 503
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__("Too many requests are in flight; try again", reason="too_many_requests_in_flight")
+        self.limit = Limit("limits.max_requests_per_worker", allowed, allowed)
 
 
 class RouteNotFound(KairosError):
@@ -86,3 +124,7 @@ class UpstreamTimeout(UpstreamError):
 
     kind = "timeout"
     status = 504
+
+    def __init__(self, message: str, *, reason: str, limit: Limit | None = None) -> None:
+        super().__init__(message, reason=reason)
+        self.limit = limit

@@ -15,6 +15,8 @@ class LocalReply:
     body: bytes = b""
     content_type: str = "application/json"
     error: KairosError | None = None
+    lines: bytes = b""
+    """Whole header lines to add."""
 
     @classmethod
     def refusal(cls, error: KairosError) -> Self:

@@ -11,9 +11,10 @@ from weakref import WeakSet
 from kairos.errors import KairosError
 from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
+from kairos.proxy.generation import Snapshot
 from kairos.proxy.listener import Listener
 from kairos.proxy.plane import DataPlane
-from kairos.proxy.snapshot import Snapshot, SnapshotBuilder
+from kairos.proxy.snapshot import SnapshotBuilder
 from kairos.routing.router import Entry
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -109,6 +110,7 @@ class Gateway:
             downstream.abort_with_exchange("drain_deadline")
         self._builder.close()
         plane.ticker.stop()
+        plane.hangups.close()
         self._switch_access_log(None)
 
     def _is_serving(self) -> bool:

@@ -9,13 +9,14 @@ class FieldSet:
     A head is the bytes of a message from its first line to the empty line, already validated by the parser.
     """
 
-    __slots__ = ("_dropped", "_indexes", "_lines", "names")
+    __slots__ = ("_dropped", "_indexes", "_lines", "drops_underscores", "names")
 
     def __init__(self, names: tuple[bytes, ...], drops_underscores: bool = False) -> None:
         for name in names:
             if not name or name != name.lower():
                 raise ValueError(f"not a lower-case field name: {name!r}")
         self.names = names
+        self.drops_underscores = drops_underscores
         self._indexes = {name: i for i, name in enumerate(names)}
         any_name = b"|".join(map(re.escape, names)) or rb"[^\s\S]"
         underscored = rb"|[^:\n]*_[^:\n]*" if drops_underscores else b""

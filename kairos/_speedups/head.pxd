@@ -4,7 +4,7 @@ cimport cython
 @cython.final
 cdef class FieldSet:
     cdef readonly tuple names
-    cdef bint _drops_underscores
+    cdef readonly bint drops_underscores
     cdef const unsigned char **_texts
     cdef Py_ssize_t *_sizes
     cdef Py_ssize_t *_numbers

@@ -23,7 +23,7 @@ cdef class FieldSet:
     def __cinit__(self, tuple names, bint drops_underscores=False):
         cdef Py_ssize_t at = 0, bucket, i
         self.names = names
-        self._drops_underscores = drops_underscores
+        self.drops_underscores = drops_underscores
         self._texts = <const unsigned char **>calloc(len(names) + 1, sizeof(void *))
         self._sizes = <Py_ssize_t *>calloc(len(names) + 1, sizeof(Py_ssize_t))
         self._numbers = <Py_ssize_t *>calloc(len(names) + 1, sizeof(Py_ssize_t))
@@ -62,7 +62,7 @@ cdef class FieldSet:
         return -1
 
     cdef bint _drops(self, const unsigned char *name, Py_ssize_t length) noexcept:
-        if self._drops_underscores and memchr(name, 95, length) != NULL:
+        if self.drops_underscores and memchr(name, 95, length) != NULL:
             return True
         return self._index(name, length) >= 0
 

@@ -18,7 +18,7 @@ class RoundRobin(Generic[T]):
         self._backends = tuple(backends)
         self._next_position = next_position
 
-    def choices(self) -> Sequence[T]:
+    def choices(self, client: str) -> Sequence[T]:
         """Return all backends, first choice first."""
         backends = self._backends
         if len(backends) < 2:

@@ -16,6 +16,7 @@ class AccessRecord:
     path: str
     status: int
     reason: str
+    limit: str | None
     request_id: str
     route: str | None
     backend: str | None

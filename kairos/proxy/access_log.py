@@ -40,18 +40,19 @@ class AccessLog:
 
     def write(self, exchange: "Exchange") -> None:
         """Record an exchange that has ended."""
-        downstream, head = exchange.downstream, exchange.head
+        head = exchange.head
         now, started = monotonic(), exchange.started
         self._append(
             AccessRecord(
                 timestamp=timestamp(),
-                client=downstream.client,
+                client=exchange.client,
                 method=head.method.decode(),
                 host=head.host.decode("latin-1"),
                 path=head.target.partition(b"?")[0].decode("latin-1"),
                 status=exchange.status,
                 reason=exchange.reason,
-                request_id=exchange.request_id,
+                limit=exchange.limit,
+                request_id=exchange.request_id.decode("latin-1"),
                 route=exchange.route.pattern if exchange.route else None,
                 backend=exchange.backend,
                 attempts=exchange.attempts,
@@ -74,6 +75,7 @@ class AccessLog:
                 path="",
                 status=error.status,
                 reason=error.reason,
+                limit=None if error.limit is None else str(error.limit),
                 request_id=request_id,
                 route=None,
                 backend=None,
@@ -138,5 +140,5 @@ def _open(path: str) -> int:
     return os.open(Path(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
 
-def _milliseconds(start: float, end: float | None) -> float | None:
-    return None if end is None else round((end - start) * 1000, 3)
+def _milliseconds(start: float, end: float) -> float | None:
+    return None if not end else round((end - start) * 1000, 3)

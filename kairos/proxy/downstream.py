@@ -3,38 +3,32 @@
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from kairos.errors import BadRequest, KairosError, Side
+from kairos.errors import BadRequest, KairosError
 from kairos.filters import LocalReply
-from kairos.protocols.http1 import chunked
-from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
-from kairos.protocols.http1.head import CHUNKED, RequestHead, validate_request
-from kairos.protocols.http1.serialize import forwarded
+from kairos.protocols.http1.head import CHUNKED, RequestHead, request_parser, validate_request
+from kairos.proxy import limits
+from kairos.proxy.body import RequestBody
+from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
+from kairos.proxy.progress import Progress
 from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.proxy.generation import ProxyRoute, Snapshot
     from kairos.proxy.plane import DataPlane
 
-HEAD_SECONDS = 15.0  # for a whole head, from its first byte
-IDLE_SECONDS = 75.0  # between requests
-STALL_SECONDS = 60.0  # without progress, while bytes are due from the client or wait for it
 LINGER_SECONDS = 2.0  # to let a client read a refusal while it is still sending
+CLOSE_SECONDS = 60.0  # to let a client read the rest of the last answer
 DRAIN_IDLE_SECONDS = 1.0  # a drain closes connections that have been idle for so long
-LARGEST_HEAD = 32 << 10
-MOST_FIELDS = 100
-LARGEST_BODY = 10 << 20
 LARGEST_BACKLOG = 64 << 10  # of pipelined requests
 BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
 
-
-class PayloadTooLarge(KairosError):
-    """The body of the request is larger than the limit."""
-
-    kind = "payload_too_large"
-    side = Side.DOWNSTREAM
-    status = 413
+# C values when compiled, and then not seen from outside.
+_CHUNKED = CHUNKED
+_LARGEST_BACKLOG = LARGEST_BACKLOG
+_NEVER = NEVER
 
 
 class Downstream:
@@ -45,44 +39,47 @@ class Downstream:
     """
 
     __slots__ = (
+        "_body",
         "_buffer",
-        "_chunks",
+        "_client",
         "_exchange",
+        "_fd",
+        "_forwarding",
         "_head_deadline",
         "_idle_since",
         "_is_closing",
         "_is_full",
         "_is_processing",
         "_is_reading",
-        "_left",
-        "_received",
+        "_progress",
         "_searched",
+        "_send",
         "_transport",
-        "_unsent",
-        "client",
+        "_written",
+        "address",
         "deadline",
-        "forwarded",
         "plane",
     )
 
     def __init__(self, plane: "DataPlane") -> None:
         self.plane = plane
-        self.client = ""
-        self.forwarded = b""
-        self.deadline = NEVER
-        self._exchange: Exchange | None = None
+        self.address = ""
+        self.deadline = _NEVER
+        self._body: RequestBody | None = None
         self._buffer = b""
-        self._chunks: ChunkedReader | None = None
-        self._left = 0  # bytes of a counted body still to come
-        self._received = 0  # bytes of a chunked body so far
-        self._searched = 0  # how much of `_buffer` is known not to hold the end of a head
+        self._client: Client | None = None
+        self._exchange: Exchange | None = None
+        self._fd = -1
+        self._forwarding: object = None  # the rules under which `_client` was made
+        self._head_deadline = _NEVER
         self._idle_since = 0.0
-        self._head_deadline = NEVER
-        self._unsent = 0  # bytes that waited for the client when it was last asked about its progress
         self._is_closing = False
         self._is_full = False
         self._is_processing = False
         self._is_reading = True
+        self._progress: Progress | None = None  # of what the client owes now
+        self._searched = 0  # how much of `_buffer` is known not to hold the end of a head
+        self._written = 0
 
     # What the event loop calls.
 
@@ -91,9 +88,11 @@ class Downstream:
         plane = self.plane
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
+        self._send = self._transport.write
         peer = transport.get_extra_info("peername")
-        self.client = peer[0] if peer else ""
-        self.forwarded = forwarded(self.client, "http")
+        self.address = peer[0] if peer else ""
+        sock = transport.get_extra_info("socket")
+        self._fd = -1 if sock is None else sock.fileno()
         self._rest()
         plane.downstreams.add(self)
         plane.ticker.watch(self)
@@ -109,7 +108,7 @@ class Downstream:
             self._process(data)
         elif exchange.request_done:
             self._buffer += data
-            if len(self._buffer) > LARGEST_BACKLOG:
+            if len(self._buffer) > _LARGEST_BACKLOG:
                 self.pause_reading()
         else:
             self._read_body(data)
@@ -124,6 +123,7 @@ class Downstream:
         """End, whatever was under way."""
         plane = self.plane
         self._is_closing = True
+        plane.hangups.forget(self._fd)
         plane.ticker.forget(self)
         plane.downstreams.discard(self)
         plane.row.add(layout.CONNECTIONS_OPEN, -1)
@@ -132,7 +132,6 @@ class Downstream:
     def pause_writing(self) -> None:
         """Hold the other side back: this one reads too slowly."""
         self._is_full = True
-        self._unsent = self._transport.get_write_buffer_size()
         self._watch()
         if self._exchange is not None and self._exchange.upstream is not None:
             self._exchange.upstream.pause_reading()
@@ -153,22 +152,33 @@ class Downstream:
 
     # What the exchange asks for.
 
+    def client(self, snapshot: "Snapshot") -> Client:
+        """Return who is at the other end, by the rules of a snapshot."""
+        if self._client is None or self._forwarding is not snapshot.forwarding:
+            self._forwarding = snapshot.forwarding
+            self._client = Client(snapshot.forwarding, self.address)
+        return self._client
+
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
-        if not self._transport.is_closing():
-            self._transport.write(data)
+        if not self._is_closing:
+            self._written += len(data)
+            self._send(data)
 
     def pause_reading(self) -> None:
         """Take nothing more from the client; its silence is then not its fault."""
-        if self._is_reading and not self._transport.is_closing():
+        if self._is_reading and not self._is_closing:
             self._is_reading = False
             self._transport.pause_reading()
+            if self._fd >= 0:
+                self.plane.hangups.watch(self._fd, self._hung_up)
             self._watch()
 
     def resume_reading(self) -> None:
         """Go on reading."""
         if not self._is_reading and not self._transport.is_closing():
             self._is_reading = True
+            self.plane.hangups.forget(self._fd)
             self._transport.resume_reading()
             self._watch()
 
@@ -183,7 +193,7 @@ class Downstream:
             self._close(lingers=exchange is not None and not exchange.request_done)
             return
         self._rest()
-        if len(self._buffer) <= LARGEST_BACKLOG:
+        if not self._is_reading and len(self._buffer) <= _LARGEST_BACKLOG:
             self.resume_reading()
         if self._buffer and not self._is_processing:
             self._process(b"")
@@ -197,19 +207,22 @@ class Downstream:
     # What the ticker and the drain call.
 
     def expired(self, now: float) -> None:
-        """Give up on a client that does not go on."""
+        """Give up on a client that does not go on, unless it has made progress meanwhile."""
         exchange = self._exchange
         if self._is_full or self._is_closing:
-            earlier, self._unsent = self._unsent, self._transport.get_write_buffer_size()
-            if 0 < self._unsent < earlier:
-                self.deadline = now + STALL_SECONDS
-            else:
+            progress = cast("Progress", self._progress)
+            progress.advanced(now, limits.delivered(self._written, self._transport, self._fd))
+            self.deadline = progress.look(now)
+            if not self.deadline:
                 self.abort_with_exchange("client_stalled")
         elif exchange is not None and not exchange.request_done:
-            exchange.request_failed(BadRequest("The request body stalled", reason="request_body_timeout", status=408))
+            progress = cast("Progress", self._progress)
+            self.deadline = progress.look(now)
+            if not self.deadline:
+                self.deadline = _NEVER
+                exchange.request_failed(limits.body_too_slow(exchange, progress.measured(now)))
         elif self._buffer and exchange is None:
-            error = BadRequest("The request head did not arrive in time", reason="request_head_timeout", status=408)
-            self._refuse(error)
+            self._refuse(limits.head_too_slow(self.plane.snapshot, len(self._buffer)))
         else:
             self._close()
 
@@ -225,6 +238,10 @@ class Downstream:
         self.abort()
         if exchange is not None:
             exchange.client_left(reason)
+
+    def _hung_up(self) -> None:
+        """The client has left while nothing is read from it."""
+        self.abort_with_exchange("client_left")
 
     # Reading requests.
 
@@ -245,51 +262,67 @@ class Downstream:
             return
         self._buffer = data
         if self._exchange is None and not self._is_full:
-            self.resume_reading()
-        elif len(data) > LARGEST_BACKLOG:
+            if not self._is_reading:
+                self.resume_reading()
+        elif len(data) > _LARGEST_BACKLOG:
             self.pause_reading()
 
     def _next_request(self, data: bytes, searched: int) -> bytes | None:
         """Begin an exchange with the head in `data`; return what follows it, or None if the head is not yet whole."""
         if data[0] in b"\r\n":  # RFC 9112 section 2.2: empty lines before a request are ignored
             return data.lstrip(b"\r\n")
+        plane = self.plane
+        snapshot = plane.snapshot
         end = data.find(b"\r\n\r\n", searched) + 4
-        if (len(data) if end == 3 else end) > LARGEST_HEAD:
-            self._refuse(_too_large(f"The request head is larger than {LARGEST_HEAD} bytes"))
-            return b""
         if end == 3:
-            if self._head_deadline == NEVER:
-                self._head_deadline = self.plane.ticker.now + HEAD_SECONDS
+            if len(data) > snapshot.target_bytes:  # more than the shortest head that has such a target
+                error = limits.head_too_large(snapshot, data, is_whole=False)
+                if error is not None:
+                    self._refuse(error)
+                    return b""
+            if self._head_deadline == _NEVER:
+                self._head_deadline = limits.deadline(plane.ticker.now, snapshot.request_head_seconds)
             self.deadline = self._head_deadline
             self._searched = max(len(data) - 3, 0)
             return None
-        raw = data[:end]
+        raw = data if end == len(data) else data[:end]
         try:
-            if raw.count(b"\n") > MOST_FIELDS + 2:
-                raise _too_large(f"The request has more than {MOST_FIELDS} header fields")
-            validate_request(raw)
-            head = RequestHead(raw)
-        except BadRequest as error:
-            self._refuse(error)
+            if limits.is_suspect(snapshot, raw):
+                error = limits.head_too_large(snapshot, raw, is_whole=True)
+                if error is not None:
+                    raise error
+            head = self._read_head(raw)
+        except BadRequest as refusal:
+            self._refuse(refusal)
             return b""
-        return self._begin(head, data[end:])
+        return self._begin(head, snapshot, b"" if end == len(data) else data[end:])
 
-    def _begin(self, head: RequestHead, rest: bytes) -> bytes:
-        self.deadline = self._head_deadline = NEVER
-        exchange = self._exchange = Exchange(self, head, self.plane.snapshot)
-        length = head.body_length
-        if length > LARGEST_BODY:
-            exchange.request_failed(PayloadTooLarge(f"The request body is larger than {LARGEST_BODY} bytes"))
-            return b""
-        if length == 0:
+    def _read_head(self, raw: bytes) -> RequestHead:
+        """Validate and read a head. The parser is shared, and made anew when a head has left it in the middle."""
+        plane = self.plane
+        is_clean = False
+        try:
+            validate_request(raw, plane.parser)
+            head = RequestHead(raw)
+            usual = head.connection is None or head.connection.lower() == b"keep-alive"
+            is_clean = usual and head.keep_alive and head.body_length == 0
+        finally:
+            if not is_clean:
+                plane.parser = request_parser()
+        return head
+
+    def _begin(self, head: RequestHead, snapshot: "Snapshot", rest: bytes) -> bytes:
+        self.deadline = self._head_deadline = _NEVER
+        exchange = self._exchange = Exchange(self, head, snapshot)
+        if not exchange.find_route():
+            return rest if exchange.request_done else b""
+        if exchange.request_done:
             exchange.begin()
             return rest
+        route = cast("ProxyRoute", exchange.route)
+        self._progress = Progress(route.body_stall_seconds, route.body_rate)
+        self._body = RequestBody(head.body_length, route.body_bytes)
         self._watch()
-        if length == CHUNKED:
-            self._chunks = ChunkedReader()
-            self._received = 0
-        else:
-            self._left = length
         if rest:
             self._read_body(rest)
         if self._exchange is exchange:
@@ -300,39 +333,20 @@ class Downstream:
     def _read_body(self, data: bytes) -> None:
         """Pass on a piece of a request's body; what follows the body waits in `_buffer`."""
         exchange = cast("Exchange", self._exchange)
-        self.deadline = self.plane.ticker.now + STALL_SECONDS
-        if self._chunks is None:
-            left = self._left
-            if len(data) > left:
-                data, self._buffer = data[:left], data[left:]
-            self._left = left - len(data)
-            done = self._left == 0
-        else:
-            try:
-                data, done = self._read_chunks(data)
-            except KairosError as error:
-                exchange.request_failed(error)
-                return
-        if done:
-            self.deadline = NEVER
-        exchange.request_body(data, done)
-
-    def _read_chunks(self, data: bytes) -> tuple[bytes, bool]:
-        """Frame the chunked data anew, so that no odd framing reaches a backend."""
-        chunks = cast("ChunkedReader", self._chunks)
+        body = cast("RequestBody", self._body)
         try:
-            pieces, used = chunks.feed(data)
-        except MalformedChunk as error:
-            raise BadRequest(f"The chunked body is malformed: {error}", reason="malformed_chunk") from None
-        self._received += sum(map(len, pieces))
-        if self._received > LARGEST_BODY:
-            raise PayloadTooLarge(f"The request body is larger than {LARGEST_BODY} bytes")
-        framed = chunked.encode(pieces)
-        if not chunks.is_complete:
-            return framed, False
-        self._chunks = None
-        self._buffer = data[used:]
-        return framed + chunked.LAST_CHUNK, True
+            framed, used = body.feed(data)
+        except KairosError as error:
+            exchange.request_failed(error)
+            return
+        if body.is_complete:
+            self._body = None
+            self._buffer = data[used:]
+            self.deadline = _NEVER
+            exchange.request_body(framed, True)
+            return
+        cast("Progress", self._progress).advanced(self.plane.ticker.now, body.received)
+        exchange.request_body(framed, False)
 
     # Ends.
 
@@ -346,42 +360,54 @@ class Downstream:
         request_id = plane.request_id()
         lines = plane.ticker.date_line + b"Connection: close\r\n"
         self.write(local_reply(LocalReply.refusal(error), request_id, lines))
+        limits.log(plane, error, self.address)
         if plane.access_log is not None:
-            plane.access_log.write_refused(self.client, error, request_id)
+            plane.access_log.write_refused(self.address, error, request_id.decode())
         self._close(lingers=True)
 
     def _close(self, lingers: bool = False) -> None:
         """Close when everything is sent; linger if the client may still be sending, or a reset would eat the answer."""
-        self._is_closing = True
+        now = self.plane.ticker.now
         self._buffer = b""
-        self._unsent = self._transport.get_write_buffer_size()
-        if lingers and self._transport.can_write_eof():
+        lingers = lingers and self._transport.can_write_eof()
+        if lingers:
             self.resume_reading()
-            self.deadline = self.plane.ticker.now + LINGER_SECONDS
+        self._is_closing = True
+        self._progress = Progress(LINGER_SECONDS if lingers else CLOSE_SECONDS, 0)
+        delivered = limits.delivered(self._written, self._transport, self._fd)
+        self.deadline = self._progress.begin(now, delivered)
+        if lingers:
             self._transport.write_eof()
         else:
-            self.deadline = self.plane.ticker.now + STALL_SECONDS
             self._transport.close()
 
     # Deadlines.
 
     def _rest(self) -> None:
         """Wait for the next request."""
-        self._idle_since = self.plane.ticker.now
-        self._watch()
+        now = self.plane.ticker.now
+        self._idle_since = now
+        if self._is_full:
+            self._watch()
+            return
+        seconds = self.plane.snapshot.client_idle_seconds
+        self.deadline = now + seconds if seconds else _NEVER
+        if self._head_deadline < self.deadline:
+            self.deadline = self._head_deadline
 
     def _watch(self) -> None:
         """Set the deadline by what the client owes: to read what waits for it, to send a request or its body."""
         exchange = self._exchange
+        now = self.plane.ticker.now
         if self._is_full:
-            self.deadline = self.plane.ticker.now + STALL_SECONDS
+            seconds, rate = limits.reading(exchange)
+            self._progress = Progress(seconds, rate)
+            self.deadline = self._progress.begin(now, limits.delivered(self._written, self._transport, self._fd))
         elif exchange is None:
-            self.deadline = min(self._head_deadline, self.plane.ticker.now + IDLE_SECONDS)
-        elif self._is_reading and not exchange.request_done:
-            self.deadline = self.plane.ticker.now + STALL_SECONDS
+            self._rest()
+        elif self._is_reading and not exchange.request_done and self._body is not None:
+            route = cast("ProxyRoute", exchange.route)
+            self._progress = Progress(route.body_stall_seconds, route.body_rate)
+            self.deadline = self._progress.begin(now, self._body.received)
         else:
-            self.deadline = NEVER
-
-
-def _too_large(message: str) -> BadRequest:
-    return BadRequest(message, reason="request_head_too_large", status=431)
+            self.deadline = _NEVER

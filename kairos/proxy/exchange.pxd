@@ -1,44 +1,82 @@
 cimport cython
 
+from kairos._speedups.cells cimport Cells
+from kairos._speedups.matcher cimport Match
 from kairos.protocols.http1.head cimport RequestHead, ResponseHead
+from kairos.protocols.http1.serialize cimport request_head, response_head
+from kairos.proxy.client cimport Client
 from kairos.proxy.downstream cimport Downstream
+from kairos.proxy.generation cimport ProxyRoute, Snapshot
 from kairos.proxy.plane cimport DataPlane
+from kairos.proxy.pool cimport Pool
 from kairos.proxy.upstream cimport Upstream
+
+cdef Py_ssize_t _CHUNKED
+cdef Py_ssize_t _UNTIL_CLOSE
+cdef Py_ssize_t _REQUESTS
+cdef Py_ssize_t _IN_FLIGHT
+cdef Py_ssize_t _RESPONSES_1XX
+cdef Py_ssize_t _BYTES_IN
+cdef Py_ssize_t _BYTES_OUT
+cdef bytes _NOSNIFF_AND_ID
+cdef frozenset IDEMPOTENT
 
 
 @cython.final
+@cython.freelist(64)
 cdef class Exchange:
     cdef Py_ssize_t _attempts
-    cdef object _choices
+    cdef tuple _choices
     cdef object _connecting
+    cdef double _deadline
+    cdef bytes _forwarded
     cdef list _held
+    cdef bint _is_trusted
     cdef bint _keeps_client
     cdef bytes _pending
     cdef bint _rechunks
+    cdef Pool _taken
     cdef bytes _target
-    cdef readonly str backend
-    cdef readonly object connected
+    cdef readonly str client
+    cdef readonly double connected
     cdef readonly Downstream downstream
-    cdef readonly object first_byte
+    cdef readonly double first_byte
     cdef readonly RequestHead head
+    cdef readonly str limit
     cdef readonly str reason
     cdef readonly Py_ssize_t request_bytes
     cdef readonly bint request_done
-    cdef readonly str request_id
+    cdef readonly bytes request_id
     cdef readonly Py_ssize_t response_bytes
-    cdef readonly object route
-    cdef readonly object snapshot
+    cdef readonly ProxyRoute route
+    cdef readonly Snapshot snapshot
     cdef readonly double started
     cdef readonly Py_ssize_t status
     cdef readonly Upstream upstream
 
+    @cython.locals(head=RequestHead, snapshot=Snapshot, match=Match, route=ProxyRoute)
+    cpdef bint find_route(self) except -1
+
     cpdef void begin(self) except *
     cpdef void request_body(self, bytes data, bint done) except *
+
+    @cython.locals(downstream=Downstream, plane=DataPlane, is_http11=bint, unknown_length=bint, date=bytes, coding=bytes)
     cpdef void begin_response(self, ResponseHead head) except *
+
     cpdef void response_body(self, bytes data) except *
-    cpdef void end_response(self, bytes data) except *
+    cpdef void end_response(self, bytes data, list trailers) except *
+    cpdef void _start_clock(self) except *
+
+    @cython.locals(pool=Pool, upstream=Upstream)
     cpdef void _try_next(self) except *
-    cpdef void _send(self, Upstream upstream, object pool) except *
+
+    @cython.locals(head=RequestHead, host=bytes, data=bytes, route=ProxyRoute)
+    cpdef void _send(self, Upstream upstream, Pool pool) except *
+
+    cpdef bint _is_replayable(self) except -1
+    cpdef void _leave_backend(self) except *
     cpdef bytes _with_head(self, bytes data)
     cpdef bytes _connection_line(self)
+
+    @cython.locals(plane=DataPlane, row=Cells)
     cpdef void _end(self) except *

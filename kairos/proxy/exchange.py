@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from kairos.errors import KairosError, Retry, UpstreamError
+from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge, Retry, UpstreamError, UpstreamTimeout
 from kairos.filters import LocalReply
 from kairos.protocols.http1 import chunked
+from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
-from kairos.protocols.http1.serialize import interim_head, request_head, response_head
-from kairos.proxy.replies import local_reply
+from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
+from kairos.proxy import limits
+from kairos.proxy.replies import local_reply, of_the_gateway
 from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.proxy.downstream import Downstream
+    from kairos.proxy.generation import ProxyRoute, Snapshot
     from kairos.proxy.pool import Pool
-    from kairos.proxy.snapshot import ProxyRoute, Snapshot
     from kairos.proxy.upstream import Upstream
 
 # RFC 9110 section 9.2.2.
@@ -25,29 +27,43 @@ MOST_HELD = 64 << 10  # bytes of a request that wait for a connection
 _NOSNIFF_AND_ID = b"X-Content-Type-Options: nosniff\r\nX-Request-ID: "
 CLIENT_LEFT = 499  # never sent: it marks in the counters and the log that nobody was there to read an answer
 
+# C integers when compiled, and then not seen from outside.
+_CHUNKED = CHUNKED
+_UNTIL_CLOSE = UNTIL_CLOSE
+_REQUESTS = layout.REQUESTS
+_IN_FLIGHT = layout.IN_FLIGHT
+_RESPONSES_1XX = layout.RESPONSES_1XX
+_BYTES_IN = layout.BYTES_IN
+_BYTES_OUT = layout.BYTES_OUT
+
 
 class Exchange:
     """Carry one request to a backend and its response to the client.
 
-    How it works: `begin` finds the route and asks its filters; `_try_next` takes a connection or opens one; `_send`
-    writes the request; from then on the two connections call the methods that are named after what they have read.
-    Whatever happens, `_end` runs once.
+    How it works: `find_route` asks the router and the route's filters; `begin` takes a connection or opens one;
+    `_send` writes the request; from then on the two connections call the methods that are named after what they have
+    read. Whatever happens, `_end` runs once.
     """
 
     __slots__ = (
         "_attempts",
         "_choices",
         "_connecting",
+        "_deadline",
+        "_forwarded",
         "_held",
+        "_is_trusted",
         "_keeps_client",
         "_pending",
         "_rechunks",
+        "_taken",
         "_target",
-        "backend",
+        "client",
         "connected",
         "downstream",
         "first_byte",
         "head",
+        "limit",
         "reason",
         "request_bytes",
         "request_done",
@@ -61,54 +77,86 @@ class Exchange:
     )
 
     def __init__(self, downstream: "Downstream", head: RequestHead, snapshot: "Snapshot") -> None:
+        plane = downstream.plane
         self.downstream = downstream
         self.head = head
         self.snapshot = snapshot
         self.route: ProxyRoute | None = None
         self.upstream: Upstream | None = None
-        self.backend: str | None = None
-        self.request_id = downstream.plane.request_id()
+        client = downstream.client(snapshot)
+        self._is_trusted = client.is_trusted
+        request_id = None
+        if self._is_trusted:
+            self.client, self._forwarded, request_id = client.told(head)
+        else:
+            self.client, self._forwarded = client.address, client.lines(head.host)
+        self.request_id = request_id or plane.request_id()
         self.request_done = head.body_length == 0
         self.request_bytes = len(head.raw)
         self.response_bytes = 0
         self.status = 0
         self.reason = ""
-        self.started = monotonic()
-        self.connected: float | None = None
-        self.first_byte: float | None = None
+        self.limit: str | None = None
+        self.started = 0.0 if plane.access_log is None else monotonic()
+        self.connected = 0.0
+        self.first_byte = 0.0
         self._attempts = 0
         self._choices: Sequence[Pool] = ()
         self._connecting: asyncio.Task[None] | None = None
-        self._held: list[bytes] | None = []  # the body so far, until it can no longer be sent to another backend
+        self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
+        self._held: list[bytes] | None = None  # the body so far, until it can no longer be sent to another backend
         self._keeps_client = False
         self._pending = b""  # the head of the response, until it is written together with the first of the body
         self._rechunks = False
+        self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
         self._target = b""
-        row = downstream.plane.row
-        row.add(layout.REQUESTS, 1)
-        row.add(layout.IN_FLIGHT, 1)
+        plane.in_flight += 1
+        plane.row.add(_REQUESTS, 1)
+        plane.row.add(_IN_FLIGHT, 1)
 
     @property
     def attempts(self) -> int:
         """How many backends were tried."""
         return self._attempts
 
-    def begin(self) -> None:
-        """Find out where the request goes, and send it there, or answer it here."""
-        head = self.head
+    @property
+    def backend(self) -> str | None:
+        """The address of the backend that was tried last."""
+        return self._choices[self._attempts - 1].address if self._attempts else None
+
+    def find_route(self) -> bool:
+        """Find out where the request goes; say whether it goes on, or has been answered here."""
+        head, snapshot = self.head, self.snapshot
         try:
-            match = self.snapshot.router.match(head.method, head.host, head.target)
+            if self.downstream.plane.in_flight > snapshot.requests:
+                raise Overloaded(snapshot.requests)
+            if head.target == b"*":
+                self.reply(of_the_gateway())
+                return False
+            match = snapshot.matcher.match(head.method, head.host, head.target)
+            route = self.route = cast("ProxyRoute", match.endpoint.destination)
+            if route.limits is not None:
+                error = limits.head_over(route.limits, head.raw)
+                if error is not None:
+                    raise error
+            if head.body_length > route.body_bytes:
+                raise PayloadTooLarge(head.body_length, route.body_bytes)
         except KairosError as error:
             self.reply(LocalReply.refusal(error))
-            return
-        route = self.route = cast("ProxyRoute", match.destination)
+            return False
         for step in route.filters:
             reply = step.look(head)
             if reply is not None:
                 self.reply(reply)
-                return
+                return False
         self._target = match.upstream_target
-        self._choices = route.balancer.choices()
+        self._choices = route.balancer.choices(self.client)
+        return True
+
+    def begin(self) -> None:
+        """Send the request on its way."""
+        if self.request_done:
+            self._start_clock()
         self._try_next()
 
     # What the client's connection reports.
@@ -117,16 +165,19 @@ class Exchange:
         """Pass on a piece of the request's body, already framed for the backend; `done` tells that it was the last."""
         self.request_done = done
         self.request_bytes += len(data)
+        if done:
+            self._start_clock()
         if self.upstream is None:
-            if self._held is not None:
-                self._held.append(data)
+            if self._held is None:
+                self._held = []
+            self._held.append(data)
             if self.request_bytes > MOST_HELD and not done:
                 self.downstream.pause_reading()
             return
         self._held = None
         self.upstream.write(data)
         if done:
-            self.upstream.await_head()
+            self.upstream.await_head(self._deadline)
 
     def client_left(self, reason: str = "client_left") -> None:
         """Stop at once: nobody waits for the answer."""
@@ -140,7 +191,7 @@ class Exchange:
         """Answer a request whose body is at fault."""
         self._drop_upstream()
         if self.status:
-            self.reason = error.reason
+            self._note(error)
             self._end()
             self.downstream.abort()
         else:
@@ -161,12 +212,13 @@ class Exchange:
         if plane.access_log is not None:
             self.first_byte = monotonic()
         is_http11 = self.head.is_http11
-        unknown_length = head.body_length in (CHUNKED, UNTIL_CLOSE)
+        unknown_length = head.body_length == _CHUNKED or head.body_length == _UNTIL_CLOSE
         self._rechunks = unknown_length and is_http11
         self._keeps_client = downstream.keeps_alive(self) and (is_http11 or not unknown_length)
         date = b"" if head.has_date else plane.ticker.date_line
-        lines = b"".join((_NOSNIFF_AND_ID, self.request_id.encode(), b"\r\n", date, self._connection_line()))
-        self._pending = response_head(head, lines, self._rechunks)
+        coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
+        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, self.snapshot.via, self._connection_line())
+        self._pending = response_head(head, b"".join((*own, b"\r\n")))
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
@@ -177,11 +229,14 @@ class Exchange:
             self.response_bytes += len(data)
             self.downstream.write(data)
 
-    def end_response(self, data: bytes) -> None:
-        """Pass on the last piece of the response's body."""
+    def end_response(self, data: bytes, trailers: list[tuple[bytes, bytes]] | None) -> None:
+        """Pass on the last piece of the response's body, and what trailers the client can take."""
         self.upstream = None  # it may serve another exchange already: what this client does no longer concerns it
         if self._rechunks:
-            data = chunked.encode((data,)) + chunked.LAST_CHUNK
+            if not self.head.takes_trailers:
+                trailers = None
+            lines = trailer_section(trailers, drops_underscores=False) if trailers else b""
+            data = chunked.encode((data,)) + chunked.last_chunk(lines)
         data = self._with_head(data)
         if data:
             self.response_bytes += len(data)
@@ -193,10 +248,10 @@ class Exchange:
         """Send the request again where that is safe, else tell the client, or break off what it has begun to read."""
         self.upstream = None
         if self.status:
-            self.reason = error.reason
+            self._note(error)
             self._end()
             self.downstream.abort()
-        elif upstream.is_reused and error.retry is Retry.IDEMPOTENT and self._may_resend():
+        elif upstream.is_reused and self._may_resend(error):
             self._attempts -= 1  # an idle connection that the backend has closed says nothing about the backend
             self._try_next()
         else:
@@ -205,11 +260,15 @@ class Exchange:
 
     # The way to a backend.
 
+    def _start_clock(self) -> None:
+        """Begin to count the time that the answer may take: the last byte of the request is here."""
+        seconds = cast("ProxyRoute", self.route).exchange_seconds
+        self._deadline = limits.deadline(self.downstream.plane.ticker.now, seconds)
+
     def _try_next(self) -> None:
         pool = self._choices[self._attempts]
         self._attempts += 1
-        self.backend = pool.address
-        upstream = pool.take()
+        upstream = pool.take(self._is_replayable())
         if upstream is None:
             self._connecting = self.downstream.plane.loop.create_task(self._connect(pool))
         else:
@@ -217,16 +276,18 @@ class Exchange:
 
     async def _connect(self, pool: "Pool") -> None:
         try:
-            upstream = await pool.connect()
+            upstream = await pool.connect(cast("ProxyRoute", self.route).connect_seconds)
             self._connecting = None
             self.connected = monotonic()
             self._send(upstream, pool)
         except UpstreamError as error:
             self._connecting = None
-            if self._attempts < len(self._choices):
-                self._try_next()
-            else:
+            if self._attempts == len(self._choices):
                 self.reply(LocalReply.refusal(error))
+            elif self._deadline and self.downstream.plane.ticker.now >= self._deadline:
+                self.reply(LocalReply.refusal(UpstreamTimeout(error.message, reason="exchange_timeout")))
+            else:
+                self._try_next()
         except Exception:
             self._connecting = None
             self.request_failed(KairosError("Internal error"))
@@ -234,18 +295,29 @@ class Exchange:
 
     def _send(self, upstream: "Upstream", pool: "Pool") -> None:
         self.upstream = upstream
-        downstream = self.downstream
-        data = request_head(self.head, self._target, pool.authority, downstream.forwarded, self.request_id.encode())
-        if self._held:
+        if self._taken is not pool:
+            self._leave_backend()
+            self._taken = pool
+            pool.entered()
+        head = self.head
+        host = host_line(head.host) if cast("ProxyRoute", self.route).preserves_host and head.host else pool.host_line
+        data = request_head(head, self._target, host, self._forwarded, self.request_id, self._is_trusted)
+        if self._held is not None:
             data = b"".join((data, *self._held))
         if not self.request_done:
-            downstream.resume_reading()  # before the first write, which may pause it again
+            self.downstream.resume_reading()  # before the first write, which may pause it again
         upstream.send(self, data)
         if self.request_done:
-            upstream.await_head()
+            upstream.await_head(self._deadline)
 
-    def _may_resend(self) -> bool:
-        return self._held is not None and self.head.method in IDEMPOTENT
+    def _is_replayable(self) -> bool:
+        """Say whether this request could be sent again if its connection turns out to be dead."""
+        return self.head.method in IDEMPOTENT
+
+    def _may_resend(self, error: UpstreamError) -> bool:
+        """Decide by what has been sent (RFC 9110 section 9.2.2); what is gone cannot be sent again."""
+        is_whole = self._held is not None or self.request_bytes == len(self.head.raw)
+        return is_whole and (error.retry is Retry.ALWAYS or (error.retry is Retry.IDEMPOTENT and self._is_replayable()))
 
     def _drop_upstream(self) -> None:
         if self._connecting is not None:
@@ -255,23 +327,36 @@ class Exchange:
             self.upstream.abort()
             self.upstream = None
 
+    def _leave_backend(self) -> None:
+        if self._taken is not None:
+            self._taken.left()
+            self._taken = None
+
     # The way back.
 
     def reply(self, reply: LocalReply) -> None:
         """Answer here."""
         downstream = self.downstream
         self.status = reply.status
-        self._keeps_client = downstream.keeps_alive(self)
+        is_refused = isinstance(reply.error, BadRequest)  # RFC 9112 section 9.6: nothing after it can be trusted
+        self._keeps_client = downstream.keeps_alive(self) and not is_refused
         if reply.error is not None:
-            self.reason = reply.error.reason
+            self._note(reply.error)
         path = self.head.target.partition(b"?")[0].decode("latin-1")
-        lines = downstream.plane.ticker.date_line + self._connection_line()
+        lines = downstream.plane.ticker.date_line + self.snapshot.via + self._connection_line()
         data = local_reply(reply, self.request_id, lines, path=path, has_body=self.head.method != b"HEAD")
         self.response_bytes += len(data)
         downstream.plane.row.add(layout.LOCAL_REPLIES, 1)
         downstream.write(data)
         self._end()
         downstream.exchange_ended(self._keeps_client)
+
+    def _note(self, error: KairosError) -> None:
+        """Remember why the exchange did not go well."""
+        self.reason = error.reason
+        if error.limit is not None:
+            self.limit = str(error.limit)
+            limits.log(self.downstream.plane, error, self.client)
 
     def _with_head(self, data: bytes) -> bytes:
         """Put the head before the first piece, so that both leave in one write."""
@@ -289,11 +374,13 @@ class Exchange:
         """Count and log; always, and once."""
         plane = self.downstream.plane
         row = plane.row
-        row.add(layout.IN_FLIGHT, -1)
-        row.add(layout.RESPONSES_1XX + min(self.status // 100, 5) - 1, 1)  # RFC 9110 section 15: 600 and up are errors
+        self._leave_backend()
+        plane.in_flight -= 1
+        row.add(_IN_FLIGHT, -1)
+        row.add(_RESPONSES_1XX + min(self.status // 100, 5) - 1, 1)  # RFC 9110 section 15: 600 and up are errors
         if self.route is not None:
             row.add(self.route.column, 1)
-        row.add(layout.BYTES_IN, self.request_bytes)
-        row.add(layout.BYTES_OUT, self.response_bytes)
+        row.add(_BYTES_IN, self.request_bytes)
+        row.add(_BYTES_OUT, self.response_bytes)
         if plane.access_log is not None:
             plane.access_log.write(self)

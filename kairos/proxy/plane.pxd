@@ -1,19 +1,27 @@
 cimport cython
 
+from kairos._speedups.cells cimport Cells
+from kairos._speedups.ids cimport uuid4
+from kairos.proxy.generation cimport Snapshot
+from kairos.proxy.ticker cimport Ticker
+
 
 @cython.final
 cdef class DataPlane:
     cdef Py_ssize_t _at
-    cdef str _random
+    cdef bytes _random
     cdef public object access_log
     cdef public set downstreams
+    cdef public object hangups
+    cdef public Py_ssize_t in_flight
     cdef public bint is_draining
     cdef public bint is_ready
     cdef public object loop
-    cdef public object row
-    cdef public object snapshot
+    cdef public object parser
+    cdef public Cells row
+    cdef public Snapshot snapshot
     cdef public double started_clock
-    cdef public object ticker
+    cdef public Ticker ticker
 
-    @cython.locals(at=Py_ssize_t, digits=str)
-    cpdef str request_id(self)
+    @cython.locals(at=Py_ssize_t)
+    cpdef bytes request_id(self)

@@ -4,16 +4,18 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
+from kairos._speedups import uuid4
+from kairos.protocols.http1.head import request_parser
+from kairos.proxy.hangups import Hangups
 from kairos.proxy.ticker import Ticker
 from kairos.shm.zone import Row
 
 if TYPE_CHECKING:
     from kairos.proxy.access_log import AccessLog
     from kairos.proxy.downstream import Downstream
-    from kairos.proxy.snapshot import Snapshot
+    from kairos.proxy.generation import Snapshot
 
 _RANDOM_BYTES = 4096
-_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # its two upper bits are 10
 
 
 class DataPlane:
@@ -24,9 +26,12 @@ class DataPlane:
         "_random",
         "access_log",
         "downstreams",
+        "hangups",
+        "in_flight",
         "is_draining",
         "is_ready",
         "loop",
+        "parser",
         "row",
         "snapshot",
         "started_clock",
@@ -41,19 +46,21 @@ class DataPlane:
         self.row = row
         self.started_clock = started_clock  # CLOCK_MONOTONIC, seconds
         self.ticker = Ticker(loop)
+        self.hangups = Hangups(loop)
         self.access_log: AccessLog | None = None
         self.downstreams: set[Downstream] = set()
+        self.in_flight = 0
         self.is_ready = False
         self.is_draining = False
-        self._random = ""  # digits for the next ids
+        self._random = b""  # for the next ids
         self._at = 0
+        self.parser = request_parser()  # of all connections: a whole head leaves nothing behind in it
 
-    def request_id(self) -> str:
+    def request_id(self) -> bytes:
         """Return a random UUID (RFC 9562 section 5.4)."""
         at = self._at
         if at >= len(self._random):
-            self._random = os.urandom(_RANDOM_BYTES).hex()
+            self._random = os.urandom(_RANDOM_BYTES)
             at = 0
-        self._at = at + 32
-        digits = self._random[at : at + 32]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16:17]]}{digits[17:20]}-{digits[20:]}"
+        self._at = at + 16
+        return uuid4(self._random, at)

@@ -16,13 +16,13 @@ def timestamp() -> str:
 
 
 def local_reply(
-    reply: LocalReply, request_id: str, own_lines: bytes, *, path: str = "", has_body: bool = True
+    reply: LocalReply, request_id: bytes, own_lines: bytes, *, path: str = "", has_body: bool = True
 ) -> bytes:
     """Write a local reply; `own_lines` are whole header lines to add, `has_body` is False for an answer to HEAD."""
-    lines = own_lines + b"X-Content-Type-Options: nosniff\r\nX-Request-ID: %b\r\n" % request_id.encode()
+    lines = b"".join((own_lines, b"X-Content-Type-Options: nosniff\r\nX-Request-ID: ", request_id, b"\r\n", reply.lines))
     body = reply.body
     if reply.error is not None:
-        body = error_body(reply.error, request_id, path)
+        body = error_body(reply.error, request_id.decode(), path)
         lines += _error_lines(reply.error)
     head = local_head(reply.status, reply.content_type, len(body), lines)
     return head + body if has_body else head
@@ -46,6 +46,13 @@ def error_body(error: KairosError, request_id: str, path: str) -> bytes:
 def _error_lines(error: KairosError) -> bytes:
     if isinstance(error, MethodNotAllowed):
         return b"Allow: %b\r\n" % error.allow.encode()
+    if error.status == 503:
+        return b"Retry-After: 1\r\n"
     if error.status == 401:
         return b'WWW-Authenticate: Bearer realm="kairos"\r\n'
     return b""
+
+
+def of_the_gateway() -> LocalReply:
+    """Answer `OPTIONS *`, which asks about the gateway and not about a resource (RFC 9110 section 9.3.7)."""
+    return LocalReply(200, lines=b"Allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE\r\n")

@@ -1,41 +1,18 @@
-"""What one config generation built, swapped whole: the router and where its routes lead."""
+"""Build what a config generation needs: the router, and where its routes lead."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from functools import partial
 
 from kairos.balancing.round_robin import RoundRobin
 from kairos.config.document import Route, Settings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
+from kairos.proxy.generation import ProxyRoute, Snapshot
 from kairos.proxy.plane import DataPlane
-from kairos.proxy.pool import Pool, Pools
+from kairos.proxy.pool import Pools
 from kairos.routing.router import Entry, Router, entry_of
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
 from kairos.shm.zone import Zone
-
-
-class ProxyRoute:
-    """Where a matched request goes: past the filters, then to one of the backends."""
-
-    __slots__ = ("balancer", "column", "filters", "pattern")
-
-    def __init__(self, pattern: str, filters: Sequence[Filter], balancer: RoundRobin[Pool], column: int) -> None:
-        self.pattern = pattern
-        self.filters = tuple(filters)
-        self.balancer = balancer
-        self.column = column
-
-
-class Snapshot:
-    """An immutable generation; `entries` holds what was built from each line of its document."""
-
-    __slots__ = ("__weakref__", "entries", "generation", "router", "settings")
-
-    def __init__(self, generation: int, settings: Settings, router: Router, entries: dict[bytes, Entry]) -> None:
-        self.generation = generation
-        self.settings = settings
-        self.router = router
-        self.entries = entries
 
 
 class SnapshotBuilder:
@@ -44,7 +21,7 @@ class SnapshotBuilder:
     def __init__(self, plane: DataPlane, zone: Zone) -> None:
         self._plane = plane
         self._zone = zone
-        self._pools = Pools(plane)
+        self._pools = Pools(plane, zone)
 
     def steps(self, document: bytes, generation: int, previous: Snapshot | None) -> Generator[None, None, Snapshot]:
         """Build in short steps, and return the snapshot with the last. Raises ValueError for what a check refuses."""
@@ -83,6 +60,9 @@ class SnapshotBuilder:
             self._filters(route),
             RoundRobin([self._pools.of(backend) for backend in route.backends], self._position(route)),
             self._zone.column(route.external_path),
+            limits=route.limits,
+            timeouts=route.timeouts,
+            preserves_host=route.preserve_host,
         )
         return entry_of(route, destination)
 

@@ -1,9 +1,11 @@
 """One connection to a backend: it sends requests and reads responses."""
 
 import asyncio
+import socket
+from math import inf
 from typing import TYPE_CHECKING, cast
 
-from kairos.errors import Retry, UpstreamError, UpstreamTimeout
+from kairos.errors import Limit, Retry, UpstreamError, UpstreamTimeout
 from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead, validate_response
 from kairos.proxy.ticker import NEVER
@@ -11,14 +13,21 @@ from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
+    from kairos.proxy.generation import ProxyRoute
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
 
-HEAD_SECONDS = 30.0  # from the last byte of the request to the head of the response
-SILENCE_SECONDS = 60.0  # between two reads of a response body
 CLOSE_SECONDS = 5.0  # to send what is left
-LARGEST_HEAD = 32 << 10
+MOST_INTERIM = 32  # interim answers to one request
+WHOLE_WRITE = 16 << 10  # bytes that an empty send buffer takes at once, or not at all
 BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
+
+# C values when compiled, and then not seen from outside.
+_CHUNKED = CHUNKED
+_UNTIL_CLOSE = UNTIL_CLOSE
+_AWAITS_HEAD = -3
+_IDLE = -4
+_NEVER = NEVER
 
 
 class Upstream:
@@ -28,79 +37,111 @@ class Upstream:
 
     | `_left`      | meaning                                             |
     |--------------|-----------------------------------------------------|
-    | IDLE         | no exchange; any byte from the backend is a fault   |
-    | AWAITS_HEAD  | the request is out, or on its way                   |
+    | _IDLE        | no exchange; any byte from the backend is a fault   |
+    | _AWAITS_HEAD | the request is out, or on its way                   |
     | n >= 0       | n bytes of the body are to come                     |
-    | CHUNKED      | a chunked body is to come                           |
-    | UNTIL_CLOSE  | the body ends with the connection                   |
+    | _CHUNKED     | a chunked body is to come                           |
+    | _UNTIL_CLOSE | the body ends with the connection                   |
     """
 
     __slots__ = (
         "_buffer",
         "_chunks",
         "_exchange",
+        "_interims",
         "_is_paused",
         "_keep_alive",
         "_left",
+        "_moved_at",
         "_plane",
         "_pool",
+        "_sent",
+        "_silence_seconds",
+        "_socket",
         "_transport",
+        "_write",
         "deadline",
+        "expires",
+        "idle_since",
         "is_closing",
         "is_reused",
         "requests",
     )
 
-    AWAITS_HEAD = -3
-    IDLE = -4
-
-    def __init__(self, plane: "DataPlane", pool: "Pool") -> None:
+    def __init__(self, plane: "DataPlane", pool: "Pool", sock: socket.socket | None = None) -> None:
+        """`sock` is the socket below the transport, for a look at it that reads nothing."""
         self._plane = plane
         self._pool = pool
+        self._socket = sock
         self._exchange: Exchange | None = None
-        self._left = self.IDLE
+        self._left = _IDLE
         self._buffer = b""
         self._chunks: ChunkedReader | None = None
+        self._interims = 0
         self._is_paused = False
         self._keep_alive = False
-        self.deadline = NEVER
+        self._moved_at = 0.0
+        self._sent = 0  # bytes of the current request
+        self._silence_seconds = _NEVER
+        self.deadline = _NEVER
+        self.expires = _NEVER  # the end of its life, whatever it does
+        self.idle_since = 0.0
         self.is_closing = False
         self.is_reused = False
         self.requests = 0
 
-    # What the exchange asks for.
+    # What the exchange and the pool ask for.
 
     def send(self, exchange: "Exchange", data: bytes) -> None:
         """Begin an exchange with the head of its request and what there is of its body."""
         self._exchange = exchange
-        self._left = self.AWAITS_HEAD
-        self.deadline = NEVER  # until the request has been sent
+        self._left = _AWAITS_HEAD
+        self._interims = 0
+        self.deadline = _NEVER  # until the request has been sent
         self.is_reused = self.requests > 0
         self.requests += 1
-        self._transport.write(data)
+        self._sent = len(data)
+        self._write(data)
 
     def write(self, data: bytes) -> None:
         """Send more of the request's body."""
-        self._transport.write(data)
+        self._sent += len(data)
+        self._write(data)
 
-    def await_head(self) -> None:
-        """Start the clock of the response: the request has been sent."""
-        if self._left == self.AWAITS_HEAD:
-            self.deadline = self._plane.ticker.now + HEAD_SECONDS
+    def await_head(self, deadline: float) -> None:
+        """Start the clock of the response: the request has been sent. The exchange has to begin to answer by then."""
+        if self._left == _AWAITS_HEAD:
+            exchange = cast("Exchange", self._exchange)
+            seconds = cast("ProxyRoute", exchange.route).response_head_seconds
+            self.deadline = self._plane.ticker.now + seconds if seconds else _NEVER
+            if deadline < self.deadline:
+                self.deadline = deadline
 
     def pause_reading(self) -> None:
         """Read no more until `resume_reading`: the client is slow, and that is not the backend's silence."""
         if not self._is_paused and not self.is_closing:
             self._is_paused = True
-            self.deadline = NEVER
+            self.deadline = _NEVER
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Go on reading."""
         if self._is_paused and not self.is_closing:
             self._is_paused = False
-            self.deadline = self._plane.ticker.now + SILENCE_SECONDS
+            self._listen()
             self._transport.resume_reading()
+
+    def is_alive(self) -> bool:
+        """Look whether the backend has closed this idle connection, without reading from it."""
+        if self._socket is None:
+            return True
+        try:
+            found = self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return bool(found) and self._pool.is_tls  # data may be session tickets, or else answers that nobody asked for
 
     def close(self) -> None:
         """End the connection when everything is sent."""
@@ -120,15 +161,16 @@ class Upstream:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
+        self._write = self._transport.write
         self._plane.ticker.watch(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, 1)
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
         try:
-            if self._left == self.AWAITS_HEAD:
+            if self._left == _AWAITS_HEAD:
                 self._read_head(data)
-            elif self._left == self.IDLE:
+            elif self._left == _IDLE:
                 self.close()  # nothing was asked: whatever this is, it must not answer the next request
             else:
                 self._read_body(data)
@@ -138,19 +180,23 @@ class Upstream:
     def eof_received(self) -> None:
         """End a response that ends with the connection; `connection_lost` will follow."""
         self.is_closing = True
-        if self._left == UNTIL_CLOSE:
+        if self._left == _UNTIL_CLOSE:
             self._finish(b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End, whatever was under way."""
         self.is_closing = True
+        self._socket = None
         self._plane.ticker.forget(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, -1)
         if self._exchange is None:
             self._pool.remove(self)
-        elif self._left == self.AWAITS_HEAD and not self._buffer:
+        elif self._left == _AWAITS_HEAD and not self._buffer:
             reason = "stale_reuse" if self.is_reused else "closed_before_head"
-            self._fail(UpstreamError("the connection was closed", reason=reason, retry=Retry.IDEMPOTENT))
+            # A write that failed at once took nothing: then even a POST has not been seen by anybody.
+            was_refused = isinstance(exc, BrokenPipeError) and self._sent <= WHOLE_WRITE
+            retry = Retry.ALWAYS if was_refused else Retry.IDEMPOTENT
+            self._fail(UpstreamError("the connection was closed", reason=reason, retry=retry))
         else:
             self._fail(UpstreamError("the answer was cut short", reason="response_cut_short"))
 
@@ -167,25 +213,42 @@ class Upstream:
     # What the ticker calls.
 
     def expired(self, now: float) -> None:
-        """Give up waiting."""
+        """Give up waiting, unless something has come meanwhile."""
         if self.is_closing:
             self.abort()
         elif self._exchange is None:
             self.close()
-        elif self._left == self.AWAITS_HEAD:
-            self._fail(UpstreamTimeout(f"Request timeout after {HEAD_SECONDS:.0f}s", reason="response_head_timeout"))
+        elif self._left == _AWAITS_HEAD:
+            route = cast("ProxyRoute", self._exchange.route)
+            asked = min(route.response_head_seconds or inf, route.exchange_seconds or inf)
+            setting = "response_head_seconds" if asked == route.response_head_seconds else "exchange_seconds"
+            limit = Limit(f"timeouts.{setting}", f"{asked:g}", "no answer")
+            error = UpstreamTimeout(f"Request timeout after {asked:g}s", reason="response_head_timeout", limit=limit)
+            self._fail(error)
+        elif now - self._moved_at < self._silence_seconds:
+            self.deadline = self._moved_at + self._silence_seconds
         else:
-            self._fail(UpstreamTimeout("the answer stalled", reason="response_stalled"))
+            limit = Limit("timeouts.response_stall_seconds", f"{self._silence_seconds:g}", f"{now - self._moved_at:g}")
+            self._fail(UpstreamTimeout("the answer stalled", reason="response_stalled", limit=limit))
 
     # Reading a response.
 
+    def _listen(self) -> None:
+        """Set how long the backend may be silent from now on. A read moves no deadline: `expired` looks when it was."""
+        self._moved_at = self._plane.ticker.now
+        if self._left != _IDLE and self._left != _AWAITS_HEAD:
+            self.deadline = self._moved_at + self._silence_seconds
+
     def _read_head(self, data: bytes) -> None:
         """Read the head of the response, and the interim answers before it."""
-        searched = max(len(self._buffer) - 3, 0)
-        data = self._buffer + data
-        while self._left == self.AWAITS_HEAD:
+        searched = 0
+        if self._buffer:
+            searched = max(len(self._buffer) - 3, 0)
+            data = self._buffer + data
+        most = self._plane.snapshot.response_head_bytes
+        while self._left == _AWAITS_HEAD:
             end = data.find(b"\r\n\r\n", searched) + 4
-            if (len(data) if end == 3 else end) > LARGEST_HEAD:
+            if (len(data) if end == 3 else end) > most:
                 raise UpstreamError("the head of the answer is too large", reason="response_head_too_large")
             if end == 3:
                 self._buffer = data
@@ -198,19 +261,27 @@ class Upstream:
     def _take_head(self, raw: bytes) -> None:
         validate_response(raw)
         exchange = cast("Exchange", self._exchange)
-        head = ResponseHead(raw, to_head=exchange.head.method == b"HEAD")
-        if head.status == 101:
-            raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
+        head = ResponseHead(raw, exchange.head.method == b"HEAD")
         if head.status < 200:
-            self.is_reused = False  # it lives: if it is lost from here on, that is no stale reuse
-            exchange.interim(head)
+            self._take_interim(head, exchange)
             return
         self._keep_alive = head.keep_alive
         self._left = head.body_length
-        self.deadline = self._plane.ticker.now + SILENCE_SECONDS
-        if self._left == CHUNKED:
+        seconds = cast("ProxyRoute", exchange.route).response_stall_seconds
+        self._silence_seconds = _NEVER if head.is_event_stream or not seconds else seconds
+        self._listen()
+        if self._left == _CHUNKED:
             self._chunks = ChunkedReader()
         exchange.begin_response(head)
+
+    def _take_interim(self, head: ResponseHead, exchange: "Exchange") -> None:
+        if head.status == 101:
+            raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
+        self._interims += 1
+        if self._interims > MOST_INTERIM:
+            raise UpstreamError("the backend sent too many interim answers", reason="too_many_interim_responses")
+        self.is_reused = False  # it lives: if it is lost from here on, that is no stale reuse
+        exchange.interim(head)
 
     def _read_body(self, data: bytes) -> None:
         left = self._left
@@ -220,7 +291,7 @@ class Upstream:
                 self._pass_on(data)
             else:
                 self._finish(data[:left] if len(data) > left else data, overlong=len(data) > left)
-        elif left == CHUNKED:
+        elif left == _CHUNKED:
             self._read_chunks(data)
         else:
             self._pass_on(data)
@@ -234,28 +305,31 @@ class Upstream:
         body = b"".join(pieces)
         if chunks.is_complete:
             self._chunks = None
-            self._finish(body, overlong=used < len(data))
+            self._finish(body, overlong=used < len(data), trailers=chunks.trailers)
         else:
             self._pass_on(body)
 
     def _pass_on(self, body: bytes) -> None:
-        self.deadline = self._plane.ticker.now + SILENCE_SECONDS
+        self._moved_at = self._plane.ticker.now
         if self._exchange is not None:
             self._exchange.response_body(body)
 
-    def _finish(self, body: bytes, overlong: bool = False) -> None:
+    def _finish(
+        self, body: bytes, overlong: bool = False, trailers: list[tuple[bytes, bytes]] | None = None
+    ) -> None:
         """End the response. The connection is given back first, so that the client's next request finds it."""
         exchange = cast("Exchange", self._exchange)
         self._exchange = None
-        self._left = self.IDLE
-        self.resume_reading()
-        self.deadline = NEVER
+        self._left = _IDLE
+        if self._is_paused:
+            self.resume_reading()
+        self.deadline = _NEVER
         is_clean = self._keep_alive and exchange.request_done and not overlong and not self.is_closing
         if is_clean and not self._transport.get_write_buffer_size():
             self._pool.give(self)
         else:
             self.close()
-        exchange.end_response(body)
+        exchange.end_response(body, trailers)
 
     def _fail(self, error: UpstreamError) -> None:
         exchange = self._exchange

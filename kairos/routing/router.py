@@ -26,10 +26,10 @@ def entry_of(route: Route, destination: object) -> Entry:
 class Router:
     """Find the route of a request. A router never changes; `changed` makes the next one, which shares what is equal."""
 
-    __slots__ = ("_matcher", "match")
+    __slots__ = ("match", "matcher")
 
     def __init__(self, matcher: Matcher) -> None:
-        self._matcher = matcher
+        self.matcher = matcher
         self.match = matcher.match  # bound once: each request comes through here
 
     @classmethod
@@ -52,7 +52,7 @@ class Router:
         router was made of, the very same objects. Raises `PatternError`, or `ValueError` for an entry that is not there
         or whose place and method another has. This router stays as it is, whatever happens.
         """
-        construction = Construction(self._matcher)
+        construction = Construction(self.matcher)
         for entry in removed:
             construction.remove(entry)
             yield

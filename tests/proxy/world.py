@@ -9,8 +9,9 @@ from typing import Any
 
 from kairos.config.document import Backend, Document, Route, Settings
 from kairos.proxy.downstream import Downstream
+from kairos.proxy.generation import Snapshot
 from kairos.proxy.plane import DataPlane
-from kairos.proxy.snapshot import Snapshot, SnapshotBuilder
+from kairos.proxy.snapshot import SnapshotBuilder
 from kairos.proxy.ticker import TICK_SECONDS
 from kairos.shm import layout
 from kairos.shm.zone import Zone

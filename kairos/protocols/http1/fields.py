@@ -6,10 +6,14 @@ from kairos._speedups import FieldSet
 HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade")
 
 # What decides how a request is framed and where it goes.
-REQUEST_FACTS = FieldSet((b"host", b"content-length", b"transfer-encoding", b"connection"))
+REQUEST_FACTS = FieldSet((b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"expect"))
 
-# What decides how a response is framed and whether its connection can be used again.
-RESPONSE_FACTS = FieldSet((b"content-length", b"transfer-encoding", b"connection", b"date"))
+# What a proxy before us says about the client. Believed only if the proxy is trusted.
+FORWARDED_FACTS = FieldSet((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
+REQUEST_ID = FieldSet((b"x-request-id",))
+
+# What decides how a response is framed, whether its connection can be used again, and whether it may be silent.
+RESPONSE_FACTS = FieldSet((b"content-length", b"transfer-encoding", b"connection", b"date", b"content-type"))
 
 # Fields of a request that the gateway writes itself, so that a client cannot.
 WRITTEN_FOR_BACKENDS = (
@@ -17,12 +21,13 @@ WRITTEN_FOR_BACKENDS = (
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
-    b"x-forwarded-port",
     b"x-forwarded-proto",
     b"x-kairos-peer",
-    b"x-real-ip",
     b"x-request-id",
 )
+
+# Fields about the client that the gateway does not write, but takes from trusted peers only.
+TOLD_BY_PROXIES = (b"x-forwarded-port", b"x-real-ip")
 
 # Fields of a response that the gateway writes itself.
 WRITTEN_FOR_CLIENTS = (b"x-content-type-options", b"x-request-id")
@@ -31,14 +36,31 @@ DROPPED_FROM_REQUESTS = (*HOP_BY_HOP, *WRITTEN_FOR_BACKENDS, b"proxy-authorizati
 DROPPED_FROM_RESPONSES = (*HOP_BY_HOP, *WRITTEN_FOR_CLIENTS, b"proxy-authenticate")
 
 # Backends that fold "-" and "_" together (CGI, WSGI) would take X_Forwarded_For for X-Forwarded-For: drop underscores.
-REQUEST_COPY = FieldSet(DROPPED_FROM_REQUESTS, drops_underscores=True)
+REQUEST_COPY = FieldSet((*DROPPED_FROM_REQUESTS, *TOLD_BY_PROXIES), drops_underscores=True)
+TRUSTED_REQUEST_COPY = FieldSet(DROPPED_FROM_REQUESTS, drops_underscores=True)
 RESPONSE_COPY = FieldSet(DROPPED_FROM_RESPONSES)
 
 # RFC 9110 section 8.6: 1xx and 204 have no Content-Length, and who believed one would wait for a body.
 BODILESS_COPY = FieldSet((*DROPPED_FROM_RESPONSES, b"content-length"))
 
+# RFC 9110 section 6.5.1: what must be known before the body, or decides about it, is no trailer. Backends merge
+# trailers into the header, so what a client may not say in one it may not say in the other.
+NO_TRAILERS = frozenset(
+    (
+        *HOP_BY_HOP,
+        *WRITTEN_FOR_BACKENDS,
+        *WRITTEN_FOR_CLIENTS,
+        *TOLD_BY_PROXIES,
+        b"age", b"authorization", b"cache-control", b"content-encoding", b"content-length", b"content-range",
+        b"content-type", b"cookie", b"date", b"expect", b"expires", b"if-match", b"if-modified-since", b"if-none-match",
+        b"if-range", b"if-unmodified-since", b"location", b"max-forwards", b"pragma", b"proxy-authenticate",
+        b"proxy-authorization", b"range", b"retry-after", b"set-cookie", b"trailer", b"vary", b"via", b"warning",
+        b"www-authenticate",
+    )
+)  # fmt: skip
+
 # Framing is decided before the copy: a client that names these in Connection cannot take them away.
-_KEPT = frozenset((b"close", b"keep-alive", b"content-length", b"content-type", b"date", b""))
+_KEPT = frozenset((b"close", b"keep-alive", b"content-length", b"content-type", b"date", b"host", b""))
 
 
 def tokens(value: bytes) -> list[bytes]:
@@ -53,4 +75,13 @@ def copy_for(raw: bytes, connection: bytes | None, usual: FieldSet) -> FieldSet:
     named = {name for name in tokens(connection) if name not in _KEPT and name not in usual.names}
     if named:  # only what is there counts, so that thousands of names cost no more than a head has fields
         named &= {line.partition(b":")[0].lower() for line in raw.split(b"\r\n")}
-    return FieldSet((*usual.names, *named), usual is REQUEST_COPY) if named else usual
+    return FieldSet((*usual.names, *named), usual.drops_underscores) if named else usual
+
+
+def trailer_section(fields: list[tuple[bytes, bytes]], *, drops_underscores: bool) -> bytes:
+    """Return the lines of those trailer fields that may be passed on."""
+    kept = []
+    for name, value in fields:
+        if name.lower() not in NO_TRAILERS and not (drops_underscores and b"_" in name):
+            kept.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(kept)

@@ -1,5 +1,12 @@
 cimport cython
 
+from kairos._speedups.head cimport FieldSet
+
+cdef FieldSet REQUEST_FACTS
+cdef FieldSet RESPONSE_FACTS
+cdef Py_ssize_t _CHUNKED
+cdef Py_ssize_t _UNTIL_CLOSE
+
 
 @cython.final
 cdef class RequestHead:
@@ -10,7 +17,10 @@ cdef class RequestHead:
     cdef readonly bint keep_alive
     cdef readonly bytes method
     cdef readonly bytes raw
+    cdef readonly bint takes_trailers
     cdef readonly bytes target
+
+    cdef bytes _checked_host(self, bytes host)
 
 
 @cython.final
@@ -18,6 +28,15 @@ cdef class ResponseHead:
     cdef readonly Py_ssize_t body_length
     cdef readonly bytes connection
     cdef readonly bint has_date
+    cdef readonly bint is_event_stream
     cdef readonly bint keep_alive
     cdef readonly bytes raw
     cdef readonly Py_ssize_t status
+
+
+cpdef validate_request(bytes raw, object parser)
+cpdef validate_response(bytes raw)
+cdef bint _is_http11(bytes version) except -1
+
+@cython.locals(options=list)
+cdef bint _keeps_alive(bytes connection, bint is_http11) except -1

@@ -15,13 +15,21 @@ from kairos.protocols.http1.fields import REQUEST_FACTS, RESPONSE_FACTS, tokens
 UNTIL_CLOSE = -1
 CHUNKED = -2
 
+# The same as C integers when compiled, and then not seen from outside.
+_UNTIL_CLOSE = UNTIL_CLOSE
+_CHUNKED = CHUNKED
+
 # RFC 3986 section 3.2.2: a registered name, an IPv4 address or an IP literal, and a port. An empty Host is allowed in
 # form, but names no one.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_VERSION = re.compile(rb"[^\r\n]* HTTP/(?!1\.[01]\r?\n)[0-9]+\.[0-9]+\r?\n")
 
 
 class Ignored:
-    """Callbacks for a parser of which only the verdict counts."""
+    """Callbacks for a parser of which only the verdict counts. It looks each up, and finds them faster than not."""
+
+    on_body = on_chunk_complete = on_chunk_header = on_header = on_headers_complete = None
+    on_message_begin = on_message_complete = on_reset = on_status = on_url = None
 
 
 IGNORED = Ignored()
@@ -30,7 +38,17 @@ IGNORED = Ignored()
 class RequestHead:
     """What the gateway has to know of a request before its body."""
 
-    __slots__ = ("body_length", "connection", "host", "is_http11", "keep_alive", "method", "raw", "target")
+    __slots__ = (
+        "body_length",
+        "connection",
+        "host",
+        "is_http11",
+        "keep_alive",
+        "method",
+        "raw",
+        "takes_trailers",
+        "target",
+    )
 
     def __init__(self, raw: bytes) -> None:
         """Read a head that the parser has validated.
@@ -38,14 +56,19 @@ class RequestHead:
         `body_length` is a number of bytes, or CHUNKED. Raises BadRequest.
         """
         self.raw = raw
-        self.method, _, rest = raw.partition(b" ")
-        self.target, _, rest = rest.partition(b" ")
-        self.is_http11 = _is_http11(rest)
-        host, length, coding, self.connection = REQUEST_FACTS.values(raw)
+        space = raw.find(b" ")
+        end = raw.find(b" ", space + 1)
+        self.method = raw[:space]
+        self.target = raw[space + 1 : end]
+        self.is_http11 = _is_http11(raw[end + 1 : end + 11])
+        host, length, coding, self.connection, te, expect = REQUEST_FACTS.values(raw)
         self.keep_alive = _keeps_alive(self.connection, self.is_http11)
+        self.takes_trailers = te is not None and self.is_http11 and b"trailers" in tokens(te)
         self.host = self._checked_host(host)
-        if self.target[:1] != b"/":
+        if not self.target.startswith(b"/"):
             self._read_other_form()
+        if expect is not None and self.is_http11 and expect.lower() != b"100-continue":  # RFC 9110 section 10.1.1
+            raise BadRequest("Only 100-continue can be expected", reason="expectation_unknown", status=417)
         if length is not None:
             self.body_length = min(int(length), sys.maxsize)
         elif coding is None:
@@ -53,8 +76,17 @@ class RequestHead:
         else:
             self.body_length = self._coded_length(coding)
 
+    @property
+    def path(self) -> bytes:
+        """The target without its query."""
+        return self.target.partition(b"?")[0]
+
     def _read_other_form(self) -> None:
         """Turn absolute-form into origin-form (RFC 9112 section 3.2.2: its authority replaces Host)."""
+        if self.method == b"CONNECT":
+            raise BadRequest("Tunnels are not opened here", reason="connect_refused", status=501)
+        if self.target == b"*" and self.method == b"OPTIONS":  # RFC 9112 section 3.2.4: about the gateway itself
+            return
         scheme, mark, rest = self.target.partition(b"://")
         if not mark or scheme.lower() not in (b"http", b"https"):
             raise BadRequest("The request target must start with '/' or be an http URL", reason="bad_target")
@@ -86,7 +118,7 @@ class RequestHead:
 class ResponseHead:
     """What the gateway has to know of a response before its body."""
 
-    __slots__ = ("body_length", "connection", "has_date", "keep_alive", "raw", "status")
+    __slots__ = ("body_length", "connection", "has_date", "is_event_stream", "keep_alive", "raw", "status")
 
     def __init__(self, raw: bytes, to_head: bool) -> None:
         """Read a head that the parser has validated; `to_head` tells that it answers a HEAD request.
@@ -95,26 +127,32 @@ class ResponseHead:
         """
         self.raw = raw
         self.status = int(raw[9:12])
-        length, coding, self.connection, date = RESPONSE_FACTS.values(raw)
+        length, coding, self.connection, date, content_type = RESPONSE_FACTS.values(raw)
         self.has_date = date is not None
-        self.keep_alive = _keeps_alive(self.connection, raw[7:8] == b"1")
+        self.is_event_stream = content_type is not None and content_type[:17].lower() == b"text/event-stream"
+        is_http11 = raw.startswith(b"HTTP/1.1")
+        self.keep_alive = _keeps_alive(self.connection, is_http11)
         if to_head or self.status < 200 or self.status in (204, 304):
             self.body_length = 0
         elif coding is not None:
             if coding.lower() != b"chunked":
                 raise UpstreamError("the answer has an unknown transfer coding", reason="upstream_transfer_encoding")
-            self.body_length = CHUNKED
-            self.keep_alive &= raw[7:8] == b"1"  # RFC 9112 section 6.1: HTTP/1.0 has no codings; do not trust the end
+            self.body_length = _CHUNKED
+            self.keep_alive = self.keep_alive and is_http11  # RFC 9112 section 6.1: HTTP/1.0 has no codings
         elif length is not None:
             self.body_length = min(int(length), sys.maxsize)
         else:
-            self.body_length = UNTIL_CLOSE
+            self.body_length = _UNTIL_CLOSE
             self.keep_alive = False
 
 
-def validate_request(raw: bytes) -> None:
-    """Raise BadRequest unless `raw` is the head of one well-formed request."""
-    parser = httptools.HttpRequestParser(IGNORED)
+def request_parser() -> httptools.HttpRequestParser:
+    """Return a parser for `validate_request`; it can be used again after a head without body that keeps alive."""
+    return httptools.HttpRequestParser(IGNORED)
+
+
+def validate_request(raw: bytes, parser: httptools.HttpRequestParser) -> None:
+    """Raise BadRequest unless `raw` is the head of one well-formed request. After that the parser is of no use."""
     try:
         parser.feed_data(raw)
     except httptools.HttpParserUpgrade:
@@ -122,6 +160,8 @@ def validate_request(raw: bytes) -> None:
     except httptools.HttpParserInvalidMethodError:
         raise BadRequest("The request method is not known", reason="method_unknown", status=501) from None
     except httptools.HttpParserError as error:
+        if _VERSION.match(raw):
+            raise _unknown_version() from None
         raise BadRequest(f"The request is malformed: {error}", reason="malformed_request") from None
 
 
@@ -134,7 +174,7 @@ def validate_response(raw: bytes) -> None:
         pass  # a 101; the caller knows that none was asked for
     except httptools.HttpParserError:
         raise UpstreamError("the answer is malformed", reason="malformed_response") from None
-    if raw[:7] != b"HTTP/1." or raw[9:10] == b"0":  # RFC 9110 section 15: a status begins with 1
+    if not raw.startswith(b"HTTP/1.") or raw[9:10] == b"0":  # RFC 9110 section 15: a status begins with 1
         raise UpstreamError("the answer is of an unknown version or status", reason="malformed_response")
 
 
@@ -144,15 +184,19 @@ def is_host(value: bytes) -> bool:
     return _HOST.fullmatch(value) is not None
 
 
-def _is_http11(rest_of_head: bytes) -> bool:
-    version = rest_of_head[:10]
+def _is_http11(version: bytes) -> bool:
+    """Read what follows the target of a request line."""
     if version == b"HTTP/1.1\r\n":
         return True
     if version == b"HTTP/1.0\r\n":
         return False
-    if version[:5] == b"HTTP/":
-        raise BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here", reason="version_unsupported", status=505)
+    if version.startswith(b"HTTP/"):
+        raise _unknown_version()
     raise BadRequest("The request line is malformed", reason="malformed_request")
+
+
+def _unknown_version() -> BadRequest:
+    return BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here", reason="version_unsupported", status=505)
 
 
 def _keeps_alive(connection: bytes | None, is_http11: bool) -> bool:

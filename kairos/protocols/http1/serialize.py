@@ -2,45 +2,63 @@
 
 from http import HTTPStatus
 
-from kairos.protocols.http1.fields import BODILESS_COPY, REQUEST_COPY, RESPONSE_COPY, copy_for
+from kairos.protocols.http1.fields import (
+    BODILESS_COPY,
+    REQUEST_COPY,
+    RESPONSE_COPY,
+    TRUSTED_REQUEST_COPY,
+    copy_for,
+)
 from kairos.protocols.http1.head import CHUNKED, RequestHead, ResponseHead
 
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
-_END = b"\r\n"
+_CHUNKED = CHUNKED
+_CODING = b"Transfer-Encoding: chunked\r\n"
+_TRAILERS = b"TE: trailers\r\nConnection: TE\r\n"  # RFC 9110 section 10.1.4
 
 
-def forwarded(address: str, scheme: str) -> bytes:
-    """Return the forwarded fields that are the same for every request of a client connection."""
-    return f"X-Forwarded-For: {address}\r\nX-Forwarded-Proto: {scheme}\r\n".encode()
+def host_line(host: bytes) -> bytes:
+    """Return what follows the target in a request to a backend: the version, and the Host field."""
+    return b" HTTP/1.1\r\nHost: %b\r\n" % host
 
 
 def request_head(
-    head: RequestHead, target: bytes, authority: bytes, forwarded_lines: bytes, request_id: bytes
+    head: RequestHead, target: bytes, host_line: bytes, forwarded_lines: bytes, request_id: bytes, trusted: bool
 ) -> bytes:
-    """Return the head for a backend: the fields of the client that are for it, and what we vouch for."""
-    before = b"".join((head.method, b" ", target, b" HTTP/1.1\r\nHost: ", authority, _END))
-    coding = b"Transfer-Encoding: chunked\r\n" if head.body_length == CHUNKED else b""
-    host = b"".join((b"X-Forwarded-Host: ", head.host, _END)) if head.host else b""
-    after = b"".join((forwarded_lines, host, coding, b"X-Request-ID: ", request_id, b"\r\n\r\n"))
-    return copy_for(head.raw, head.connection, REQUEST_COPY).copy_without(head.raw, before, after)
+    """Return the head for a backend: the fields of the client that are for it, and what we vouch for.
+
+    `trusted` tells that the client may say itself what proxies say about their clients.
+    """
+    before = b"".join((head.method, b" ", target, host_line))
+    coding = _CODING if head.body_length == _CHUNKED else b""
+    trailers = _TRAILERS if head.takes_trailers else b""
+    after = b"".join((forwarded_lines, coding, trailers, b"X-Request-ID: ", request_id, b"\r\n\r\n"))
+    usual = TRUSTED_REQUEST_COPY if trusted else REQUEST_COPY
+    fields = usual if head.connection is None else copy_for(head.raw, head.connection, usual)
+    return fields.copy_without(head.raw, before, after)
 
 
-def response_head(head: ResponseHead, own_lines: bytes, chunked: bool) -> bytes:
-    """Return the head to send to the client with `own_lines` added; `chunked` tells how the body will be framed."""
-    before = b"HTTP/1.1" + head.raw[8 : head.raw.find(b"\n") + 1]
-    coding = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+def response_head(head: ResponseHead, after: bytes) -> bytes:
+    """Return the head to send to the client; `after` ends it: the lines to add, and the empty one."""
+    raw = head.raw
     usual = BODILESS_COPY if head.status == 204 else RESPONSE_COPY
-    return copy_for(head.raw, head.connection, usual).copy_without(head.raw, before, coding + own_lines + _END)
+    fields = usual if head.connection is None else copy_for(raw, head.connection, usual)
+    return fields.copy_without(raw, status_line(raw), after)
 
 
 def interim_head(head: ResponseHead) -> bytes:
     """Return a 1xx answer to send to the client."""
-    before = b"HTTP/1.1" + head.raw[8 : head.raw.find(b"\n") + 1]
-    return copy_for(head.raw, head.connection, BODILESS_COPY).copy_without(head.raw, before, _END)
+    return copy_for(head.raw, head.connection, BODILESS_COPY).copy_without(head.raw, status_line(head.raw), b"\r\n")
+
+
+def status_line(raw: bytes) -> bytes:
+    """Return the first line of a response, in our version."""
+    line = raw[: raw.find(b"\n") + 1]
+    return line if line.startswith(b"HTTP/1.1") else b"HTTP/1.1" + line[8:]
 
 
 def local_head(status: int, content_type: str, length: int, own_lines: bytes) -> bytes:
     """Return the head of an answer that the gateway gives itself."""
     phrase = _PHRASES.get(status, b"Unknown")
     about = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (content_type.encode(), length)
-    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, phrase, about, own_lines)
+    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, phrase, about if length else b"Content-Length: 0\r\n", own_lines)

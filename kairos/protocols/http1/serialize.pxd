@@ -1,0 +1,24 @@
+cimport cython
+
+from kairos._speedups.head cimport FieldSet
+from kairos.protocols.http1.head cimport RequestHead, ResponseHead
+
+cdef FieldSet BODILESS_COPY
+cdef FieldSet REQUEST_COPY
+cdef FieldSet RESPONSE_COPY
+cdef FieldSet TRUSTED_REQUEST_COPY
+cdef Py_ssize_t _CHUNKED
+cdef bytes _CODING
+cdef bytes _TRAILERS
+
+
+@cython.locals(before=bytes, coding=bytes, trailers=bytes, after=bytes, usual=FieldSet, fields=FieldSet)
+cpdef bytes request_head(
+    RequestHead head, bytes target, bytes host_line, bytes forwarded_lines, bytes request_id, bint trusted
+)
+
+@cython.locals(raw=bytes, usual=FieldSet, fields=FieldSet)
+cpdef bytes response_head(ResponseHead head, bytes after)
+
+@cython.locals(line=bytes)
+cpdef bytes status_line(bytes raw)

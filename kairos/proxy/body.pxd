@@ -1,0 +1,12 @@
+cimport cython
+
+
+@cython.final
+cdef class RequestBody:
+    cdef object _chunks
+    cdef Py_ssize_t _left
+    cdef Py_ssize_t _most
+    cdef readonly bint is_complete
+    cdef readonly Py_ssize_t received
+
+    cpdef tuple feed(self, bytes data)

@@ -1,0 +1,48 @@
+"""The body of a request: where it ends, and how it is framed for a backend."""
+
+from kairos.errors import BadRequest, PayloadTooLarge
+from kairos.protocols.http1 import chunked
+from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
+from kairos.protocols.http1.fields import trailer_section
+
+
+class RequestBody:
+    """A body that arrives in pieces. `left` is the number of bytes still to come, or CHUNKED (negative)."""
+
+    __slots__ = ("_chunks", "_left", "_most", "is_complete", "received")
+
+    def __init__(self, left: int, most: int) -> None:
+        """`most` is how long a chunked body may be; a counted one has been checked by its length."""
+        self._left = left
+        self._most = most
+        self._chunks = ChunkedReader() if left < 0 else None
+        self.received = 0
+        self.is_complete = False
+
+    def feed(self, data: bytes) -> tuple[bytes, int]:
+        """Return what to send to the backend, and how many bytes of `data` belong to the body.
+
+        Chunks are framed anew, so that no odd framing reaches a backend. Raises BadRequest and PayloadTooLarge.
+        """
+        if self._chunks is not None:
+            return self._feed_chunks(self._chunks, data)
+        if len(data) > self._left:
+            data = data[: self._left]
+        self._left -= len(data)
+        self.received += len(data)
+        self.is_complete = self._left == 0
+        return data, len(data)
+
+    def _feed_chunks(self, chunks: ChunkedReader, data: bytes) -> tuple[bytes, int]:
+        try:
+            pieces, used = chunks.feed(data)
+        except MalformedChunk as error:
+            raise BadRequest(f"The chunked body is malformed: {error}", reason="malformed_chunk") from None
+        self.received += sum(map(len, pieces))
+        if self.received > self._most:
+            raise PayloadTooLarge(self.received, self._most)
+        framed = chunked.encode(pieces)
+        if chunks.is_complete:
+            self.is_complete = True
+            framed += chunked.last_chunk(trailer_section(chunks.trailers, drops_underscores=True))
+        return framed, used

@@ -1,0 +1,13 @@
+cimport cython
+
+
+@cython.final
+cdef class Client:
+    cdef object _forwarding
+    cdef bytes _host
+    cdef bytes _lines
+    cdef bytes _scheme
+    cdef readonly str address
+    cdef readonly bint is_trusted
+
+    cpdef bytes lines(self, bytes host)

@@ -1,0 +1,133 @@
+"""Open connections to one backend: names, sockets, TLS."""
+
+import asyncio
+import errno
+import ipaddress
+import socket
+import ssl
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+from kairos.config.document import Backend, Tls
+from kairos.errors import Retry, UpstreamError
+from kairos.proxy.upstream import Upstream
+from kairos.shm import layout
+
+if TYPE_CHECKING:
+    from kairos.proxy.plane import DataPlane
+    from kairos.proxy.pool import Pool
+
+TLS_SCHEMES = ("https", "wss")
+SYSTEM_TLS = Tls()
+
+Address = tuple[int, tuple[str, int] | tuple[str, int, int, int]]  # the family, and the address in it
+
+_REASONS = {
+    errno.ECONNREFUSED: "connect_refused",
+    errno.EHOSTUNREACH: "connect_unreachable",
+    errno.ENETUNREACH: "connect_unreachable",
+    errno.EMFILE: "connect_no_descriptors",
+}
+
+
+class Connector:
+    """Know how to reach one backend."""
+
+    __slots__ = ("_backend", "_plane", "_server_name", "_tls")
+
+    def __init__(self, plane: "DataPlane", backend: Backend) -> None:
+        self._plane = plane
+        self._backend = backend
+        self._tls: ssl.SSLContext | None = None
+        self._server_name: str | None = None
+        if backend.scheme in TLS_SCHEMES:
+            tls = backend.tls or SYSTEM_TLS
+            self._tls = tls_context(tls.verify, tls.ca_file, tls.ca_digest)
+            self._server_name = tls.server_name or backend.host
+
+    async def connect(self, pool: "Pool", seconds: float) -> Upstream:
+        """Open a connection for a pool. Raises UpstreamError, after which any request may be sent elsewhere."""
+        self._plane.row.add(layout.UPSTREAM_CONNECTS, 1)
+        try:
+            return await self._connect(pool, seconds)
+        except OSError as error:
+            self._plane.row.add(layout.UPSTREAM_FAILURES, 1)
+            raise _failure(error) from None
+
+    async def _connect(self, pool: "Pool", seconds: float) -> Upstream:
+        async with asyncio.timeout(seconds or None):
+            sock = await self._open_socket(await self._resolve())
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            upstream = Upstream(self._plane, pool, sock)
+            handshake_seconds = self._plane.snapshot.settings.timeouts.tls_handshake or None
+            await self._plane.loop.create_connection(
+                lambda: cast("asyncio.Protocol", upstream),
+                sock=sock,
+                ssl=self._tls,
+                server_hostname=self._server_name,
+                ssl_handshake_timeout=handshake_seconds if self._tls else None,
+            )
+        except BaseException:
+            sock.close()
+            raise
+        if upstream.is_closing:
+            raise ConnectionResetError(errno.ECONNRESET, "closed at once")
+        return upstream
+
+    async def _resolve(self) -> list[Address]:
+        """Return the addresses of the backend as (family, address); names are looked up off the loop."""
+        host, port = self._backend.host, self._backend.port
+        try:
+            version = ipaddress.ip_address(host).version
+        except ValueError:
+            found = await self._plane.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]
+        return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
+
+    async def _open_socket(self, addresses: list[Address]) -> socket.socket:
+        """Connect to the first address that answers."""
+        *others, last = addresses
+        for address in others:
+            with suppress(OSError):
+                return await self._open_one(address)
+        return await self._open_one(last)
+
+    async def _open_one(self, address: Address) -> socket.socket:
+        family, where = address
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            await self._plane.loop.sock_connect(sock, where)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+@lru_cache(maxsize=64)  # reading the authorities of a system takes long
+def tls_context(verify: bool, ca_file: str | None, _digest: str) -> ssl.SSLContext:
+    """Return what verifies a backend, or does not. ValueError if the file with the authorities is unusable."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one too
+        raise ValueError(f"the CA file {ca_file} cannot be used: {error.strerror or error}") from None
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _failure(error: OSError) -> UpstreamError:
+    """Say in words for clients why a connection could not be opened."""
+    if isinstance(error, TimeoutError):
+        message, reason = "the connection timed out", "connect_timeout"
+    elif isinstance(error, ssl.SSLCertVerificationError):
+        message, reason = f"TLS failed: {error.verify_message}", "tls_not_verified"
+    elif isinstance(error, ssl.SSLError):
+        message, reason = f"TLS failed: {error.reason}", "tls_failed"
+    elif isinstance(error, socket.gaierror):
+        message, reason = "the host name is not known", "name_not_resolved"
+    else:
+        message, reason = "the connection failed", _REASONS.get(error.errno or 0, "connect_failed")
+    return UpstreamError(message, reason=reason, retry=Retry.ALWAYS)

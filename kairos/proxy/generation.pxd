@@ -1,0 +1,42 @@
+cimport cython
+
+from kairos._speedups.matcher cimport Matcher
+
+
+@cython.final
+cdef class ProxyRoute:
+    cdef readonly object balancer
+    cdef readonly Py_ssize_t body_bytes
+    cdef readonly double body_rate
+    cdef readonly double body_stall_seconds
+    cdef readonly Py_ssize_t column
+    cdef readonly double connect_seconds
+    cdef readonly double exchange_seconds
+    cdef readonly tuple filters
+    cdef readonly object limits
+    cdef readonly str pattern
+    cdef readonly bint preserves_host
+    cdef readonly double response_head_seconds
+    cdef readonly double response_stall_seconds
+
+
+@cython.final
+cdef class Snapshot:
+    cdef object __weakref__
+    cdef readonly double client_idle_seconds
+    cdef readonly dict entries
+    cdef readonly Py_ssize_t fields
+    cdef readonly object forwarding
+    cdef readonly Py_ssize_t generation
+    cdef readonly Py_ssize_t head_bytes
+    cdef readonly Matcher matcher
+    cdef readonly double request_head_seconds
+    cdef readonly Py_ssize_t requests
+    cdef readonly Py_ssize_t response_head_bytes
+    cdef readonly object router
+    cdef readonly object settings
+    cdef readonly Py_ssize_t target_bytes
+    cdef readonly double upstream_idle_seconds
+    cdef readonly double upstream_life_seconds
+    cdef readonly Py_ssize_t upstream_requests
+    cdef readonly bytes via

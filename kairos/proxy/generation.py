@@ -1,0 +1,112 @@
+"""What one config generation built, swapped whole: the routes, and the bounds that hold before a route is known."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from kairos._speedups.matcher import Matcher
+from kairos.config.document import Limits, Settings, Timeouts
+from kairos.filters import Filter
+from kairos.proxy.client import Forwarding
+from kairos.routing.router import Entry, Router
+
+if TYPE_CHECKING:
+    from kairos.proxy.pool import Pool
+
+
+class Balancer(Protocol):
+    """What a route asks of its balancer."""
+
+    def choices(self, client: str) -> "Sequence[Pool]":
+        """Return all backends, first choice first, for a request of the client with this address."""
+
+
+class ProxyRoute:
+    """Where a matched request goes: past the filters, then to one of the backends; and how long that may take."""
+
+    __slots__ = (
+        "balancer",
+        "body_bytes",
+        "body_rate",
+        "body_stall_seconds",
+        "column",
+        "connect_seconds",
+        "exchange_seconds",
+        "filters",
+        "limits",
+        "pattern",
+        "preserves_host",
+        "response_head_seconds",
+        "response_stall_seconds",
+    )
+
+    def __init__(
+        self,
+        pattern: str,
+        filters: Sequence[Filter],
+        balancer: Balancer,
+        column: int,
+        *,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        preserves_host: bool = False,
+    ) -> None:
+        """`limits` is None for a route that has none of its own for the head."""
+        timeouts = timeouts or Timeouts()
+        self.pattern = pattern
+        self.filters = tuple(filters)
+        self.balancer = balancer
+        self.column = column
+        self.preserves_host = preserves_host
+        self.limits = limits
+        self.body_bytes = (limits or Limits()).body_bytes
+        self.body_rate = timeouts.rate
+        self.body_stall_seconds = timeouts.body_stall
+        self.connect_seconds = timeouts.connect
+        self.response_head_seconds = timeouts.response_head
+        self.response_stall_seconds = timeouts.response_stall
+        self.exchange_seconds = timeouts.exchange
+
+
+class Snapshot:
+    """An immutable generation; `entries` holds what was built from each line of its document."""
+
+    __slots__ = (
+        "__weakref__",
+        "client_idle_seconds",
+        "entries",
+        "fields",
+        "forwarding",
+        "generation",
+        "head_bytes",
+        "matcher",
+        "request_head_seconds",
+        "requests",
+        "response_head_bytes",
+        "router",
+        "settings",
+        "target_bytes",
+        "upstream_idle_seconds",
+        "upstream_life_seconds",
+        "upstream_requests",
+        "via",
+    )
+
+    def __init__(self, generation: int, settings: Settings, router: Router, entries: dict[bytes, Entry]) -> None:
+        self.generation = generation
+        self.settings = settings
+        self.router = router
+        self.matcher: Matcher = router.matcher
+        self.entries = entries
+        self.forwarding = Forwarding.of(settings)
+        self.via = self.forwarding.via
+        limits, timeouts = settings.limits, settings.timeouts
+        self.head_bytes = limits.head_bytes
+        self.fields = limits.fields
+        self.target_bytes = limits.target_bytes
+        self.requests = limits.requests
+        self.response_head_bytes = limits.response_head_bytes
+        self.request_head_seconds = timeouts.request_head
+        self.client_idle_seconds = timeouts.client_idle
+        self.upstream_idle_seconds = timeouts.upstream_idle
+        self.upstream_life_seconds = timeouts.upstream_life
+        self.upstream_requests = timeouts.upstream_requests

@@ -1,0 +1,52 @@
+"""Notice that a client has left although nothing is read from it."""
+
+import asyncio
+import select
+from collections.abc import Callable
+from contextlib import suppress
+
+_LEFT = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
+
+class Hangups:
+    """Watch connections that are paused.
+
+    A paused transport does not look at its socket, so the end of the stream would be seen only after the pause. An
+    epoll set of our own asks for that end and nothing else; it costs two system calls per pause.
+    """
+
+    __slots__ = ("_epoll", "_left", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._epoll: select.epoll | None = None
+        self._left: dict[int, Callable[[], None]] = {}
+
+    def watch(self, fd: int, left: Callable[[], None]) -> None:
+        """Call `left` once if the peer of this socket ends its side or the connection breaks."""
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._loop.add_reader(self._epoll.fileno(), self._look)
+        self._epoll.register(fd, _LEFT | select.EPOLLONESHOT)
+        self._left[fd] = left
+
+    def forget(self, fd: int) -> None:
+        """Watch this socket no more."""
+        if self._left.pop(fd, None) is not None and self._epoll is not None:
+            with suppress(OSError):  # it is closed already, and so not in the set any more
+                self._epoll.unregister(fd)
+
+    def close(self) -> None:
+        """Watch nothing more."""
+        if self._epoll is not None:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = None
+        self._left.clear()
+
+    def _look(self) -> None:
+        assert self._epoll is not None
+        for fd, _ in self._epoll.poll(0):
+            left = self._left.get(fd)
+            if left is not None:
+                left()

@@ -1,0 +1,31 @@
+cimport cython
+
+from kairos.proxy.generation cimport Snapshot
+from kairos.proxy.plane cimport DataPlane
+from kairos.proxy.upstream cimport Upstream
+
+cdef double _TRUSTED_SECONDS
+cdef Py_ssize_t _REUSES
+
+
+@cython.final
+cdef class Pool:
+    cdef object __weakref__
+    cdef object _connector
+    cdef Py_ssize_t _gauge
+    cdef list _idle
+    cdef DataPlane _plane
+    cdef readonly str address
+    cdef readonly object backend
+    cdef readonly bytes host_line
+    cdef readonly bint is_tls
+
+    @cython.locals(idle=list, now=double, upstream=Upstream, trusts=bint)
+    cpdef Upstream take(self, bint may_be_stale)
+
+    @cython.locals(plane=DataPlane, now=double, snapshot=Snapshot, idle_seconds=double)
+    cpdef void give(self, Upstream upstream) except *
+
+    cpdef void remove(self, Upstream upstream) except *
+    cpdef void entered(self) except *
+    cpdef void left(self) except *

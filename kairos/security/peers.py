@@ -1,0 +1,55 @@
+"""Whose word is believed: which peers are proxies of ours, and which client they speak for."""
+
+import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class TrustedPeers:
+    """The networks of the proxies before us, in CIDR notation."""
+
+    __slots__ = ("_networks",)
+
+    def __init__(self, networks: Sequence[str] = ()) -> None:
+        self._networks = tuple(map(ipaddress.ip_network, networks))
+
+    def trusts(self, address: str) -> bool:
+        """Say whether the forwarded fields of this peer are believed."""
+        parsed = parsed_address(address) if self._networks else None
+        return parsed is not None and self._contains(parsed)
+
+    def client(self, peer: str, chain: bytes | None) -> str:
+        """Return the address of the client for whom a trusted peer speaks.
+
+        `chain` is the value of X-Forwarded-For. Each proxy has appended the one that it heard from, so the chain is
+        read from the right, and the first address that is not a proxy of ours is the client. What stands left of that,
+        or of something that is no address, anybody may have written.
+        """
+        client = peer
+        for item in reversed(chain.split(b",")) if chain else ():
+            parsed = parsed_address(item.strip(b" \t").decode("latin-1"))
+            if parsed is None:
+                break
+            client = str(parsed)
+            if not self._contains(parsed):
+                break
+        return client
+
+    def _contains(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+@lru_cache(maxsize=4096)
+def parsed_address(text: str) -> Address | None:
+    """Read an address, also one with a port or in brackets; None for anything else. IPv4 in IPv6 becomes IPv4."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
