@@ -6,7 +6,7 @@ from kairos._purepython import PURE_PYTHON
 
 if TYPE_CHECKING:
     from kairos._speedups._cells_py import Cells
-    from kairos._speedups._head_py import FieldSet, count_lines
+    from kairos._speedups._head_py import FieldSet, count_lines, head_end
     from kairos._speedups._ids_py import uuid4
     from kairos._speedups._path_py import normal_path
 
@@ -16,17 +16,17 @@ else:
         if PURE_PYTHON:
             raise ImportError("switched off")
         from kairos._speedups.cells import Cells
-        from kairos._speedups.head import FieldSet, count_lines
+        from kairos._speedups.head import FieldSet, count_lines, head_end
         from kairos._speedups.ids import uuid4
         from kairos._speedups.path import normal_path
 
         COMPILED = True
     except ImportError:
         from kairos._speedups._cells_py import Cells
-        from kairos._speedups._head_py import FieldSet, count_lines
+        from kairos._speedups._head_py import FieldSet, count_lines, head_end
         from kairos._speedups._ids_py import uuid4
         from kairos._speedups._path_py import normal_path
 
         COMPILED = False
 
-__all__ = ["COMPILED", "Cells", "FieldSet", "count_lines", "normal_path", "uuid4"]
+__all__ = ["COMPILED", "Cells", "FieldSet", "count_lines", "head_end", "normal_path", "uuid4"]

@@ -40,3 +40,9 @@ class FieldSet:
 def count_lines(head: bytes) -> int:
     """Return the number of line ends in a head."""
     return head.count(b"\n")
+
+
+def head_end(data: bytes, start: int) -> int:
+    """Return where the head in `data` ends, behind its empty line, looking from `start` on; -1 if it does not."""
+    found = data.find(b"\r\n\r\n", start) if start >= 0 else -1
+    return found + 4 if found >= 0 else -1

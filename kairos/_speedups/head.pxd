@@ -17,3 +17,4 @@ cdef class FieldSet:
 
 
 cpdef Py_ssize_t count_lines(bytes head) except -1
+cpdef Py_ssize_t head_end(bytes data, Py_ssize_t start) except -2

@@ -6,6 +6,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcpy
 
+cdef extern from "string.h":
+    void *memmem(const void *haystack, size_t size, const void *needle, size_t length) nogil
+
 cdef unsigned char LOWER[256]
 for _byte in range(256):
     LOWER[_byte] = _byte | 0x20 if 65 <= _byte <= 90 else _byte
@@ -132,6 +135,16 @@ cpdef Py_ssize_t count_lines(bytes head) except -1:
             return lines
         lines += 1
         at += 1
+
+
+cpdef Py_ssize_t head_end(bytes data, Py_ssize_t start) except -2:
+    """Return where the head in `data` ends, behind its empty line, looking from `start` on; -1 if it does not."""
+    cdef const char *text = PyBytes_AS_STRING(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef const char *found = NULL
+    if 0 <= start < size:
+        found = <const char *>memmem(text + start, size - start, b"\r\n\r\n", 4)
+    return -1 if found is NULL else found + 4 - text
 
 
 cdef bytes stripped(const unsigned char *start, const unsigned char *end):

@@ -1,5 +1,6 @@
 cimport cython
 
+from kairos._speedups.head cimport count_lines, head_end
 from kairos.protocols.http1.head cimport RequestHead, validate_request
 from kairos.proxy.body cimport RequestBody
 from kairos.proxy.client cimport Client
@@ -8,7 +9,7 @@ from kairos.proxy.generation cimport ProxyRoute, Snapshot
 from kairos.proxy.plane cimport DataPlane
 from kairos.proxy.progress cimport Progress
 
-cdef Py_ssize_t _CHUNKED
+cdef unsigned char _CR, _LF
 cdef Py_ssize_t _LARGEST_BACKLOG
 cdef double _NEVER
 
@@ -46,16 +47,16 @@ cdef class Downstream:
     @cython.locals(searched=Py_ssize_t, rest=bytes)
     cpdef void _process(self, bytes data) except *
 
-    @cython.locals(plane=DataPlane, snapshot=Snapshot, end=Py_ssize_t, raw=bytes, head=RequestHead)
+    @cython.locals(plane=DataPlane, snapshot=Snapshot, end=Py_ssize_t, raw=bytes, head=RequestHead, text="const char*")
     cpdef bytes _next_request(self, bytes data, Py_ssize_t searched)
 
-    @cython.locals(plane=DataPlane, head=RequestHead)
+    @cython.locals(plane=DataPlane, head=RequestHead, is_clean=bint, usual=bint)
     cpdef RequestHead _read_head(self, bytes raw)
 
     @cython.locals(exchange=Exchange, route=ProxyRoute)
     cpdef bytes _begin(self, RequestHead head, Snapshot snapshot, bytes rest)
 
-    @cython.locals(exchange=Exchange, body=RequestBody, used=Py_ssize_t, framed=bytes)
+    @cython.locals(exchange=Exchange, body=RequestBody, progress=Progress, used=Py_ssize_t, framed=bytes)
     cpdef void _read_body(self, bytes data) except *
 
     @cython.locals(now=double, seconds=double)

@@ -3,9 +3,10 @@
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError
 from kairos.filters import LocalReply
-from kairos.protocols.http1.head import CHUNKED, RequestHead, request_parser, validate_request
+from kairos.protocols.http1.head import RequestHead, request_parser, validate_request
 from kairos.proxy import limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
@@ -16,7 +17,7 @@ from kairos.proxy.ticker import NEVER
 from kairos.shm import layout
 
 if TYPE_CHECKING:
-    from kairos.proxy.generation import ProxyRoute, Snapshot
+    from kairos.proxy.generation import Snapshot
     from kairos.proxy.plane import DataPlane
 
 LINGER_SECONDS = 2.0  # to let a client read a refusal while it is still sending
@@ -26,7 +27,7 @@ LARGEST_BACKLOG = 64 << 10  # of pipelined requests
 BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
 
 # C values when compiled, and then not seen from outside.
-_CHUNKED = CHUNKED
+_CR, _LF = b"\r\n"
 _LARGEST_BACKLOG = LARGEST_BACKLOG
 _NEVER = NEVER
 
@@ -269,12 +270,13 @@ class Downstream:
 
     def _next_request(self, data: bytes, searched: int) -> bytes | None:
         """Begin an exchange with the head in `data`; return what follows it, or None if the head is not yet whole."""
-        if data[0] in b"\r\n":  # RFC 9112 section 2.2: empty lines before a request are ignored
+        if data[0] == _CR or data[0] == _LF:  # RFC 9112 section 2.2: empty lines before a request are ignored
             return data.lstrip(b"\r\n")
         plane = self.plane
         snapshot = plane.snapshot
-        end = data.find(b"\r\n\r\n", searched) + 4
-        if end == 3:
+        text = data  # a pointer when compiled: a slice of it is a plain copy
+        end = head_end(data, searched)
+        if end < 0:
             if len(data) > snapshot.target_bytes:  # more than the shortest head that has such a target
                 error = limits.head_too_large(snapshot, data, is_whole=False)
                 if error is not None:
@@ -285,9 +287,9 @@ class Downstream:
             self.deadline = self._head_deadline
             self._searched = max(len(data) - 3, 0)
             return None
-        raw = data if end == len(data) else data[:end]
+        raw = data if end == len(data) else text[:end]
         try:
-            if limits.is_suspect(snapshot, raw):
+            if end > snapshot.target_bytes or end > snapshot.head_bytes or count_lines(raw) > snapshot.fields + 2:
                 error = limits.head_too_large(snapshot, raw, is_whole=True)
                 if error is not None:
                     raise error
@@ -295,7 +297,7 @@ class Downstream:
         except BadRequest as refusal:
             self._refuse(refusal)
             return b""
-        return self._begin(head, snapshot, b"" if end == len(data) else data[end:])
+        return self._begin(head, snapshot, b"" if end == len(data) else text[end : len(data)])
 
     def _read_head(self, raw: bytes) -> RequestHead:
         """Validate and read a head. The parser is shared, and made anew when a head has left it in the middle."""
@@ -304,7 +306,7 @@ class Downstream:
         try:
             validate_request(raw, plane.parser)
             head = RequestHead(raw)
-            usual = head.connection is None or head.connection.lower() == b"keep-alive"
+            usual = head.connection is None or head.connection == b"keep-alive"
             is_clean = usual and head.keep_alive and head.body_length == 0
         finally:
             if not is_clean:
@@ -319,7 +321,7 @@ class Downstream:
         if exchange.request_done:
             exchange.begin()
             return rest
-        route = cast("ProxyRoute", exchange.route)
+        route = exchange.route
         self._progress = Progress(route.body_stall_seconds, route.body_rate)
         self._body = RequestBody(head.body_length, route.body_bytes)
         self._watch()
@@ -332,8 +334,8 @@ class Downstream:
 
     def _read_body(self, data: bytes) -> None:
         """Pass on a piece of a request's body; what follows the body waits in `_buffer`."""
-        exchange = cast("Exchange", self._exchange)
-        body = cast("RequestBody", self._body)
+        exchange: Exchange = self._exchange  # type: ignore[assignment]
+        body: RequestBody = self._body  # type: ignore[assignment]
         try:
             framed, used = body.feed(data)
         except KairosError as error:
@@ -345,7 +347,8 @@ class Downstream:
             self.deadline = _NEVER
             exchange.request_body(framed, True)
             return
-        cast("Progress", self._progress).advanced(self.plane.ticker.now, body.received)
+        progress: Progress = self._progress  # type: ignore[assignment]
+        progress.advanced(self.plane.ticker.now, body.received)
         exchange.request_body(framed, False)
 
     # Ends.
@@ -406,7 +409,7 @@ class Downstream:
         elif exchange is None:
             self._rest()
         elif self._is_reading and not exchange.request_done and self._body is not None:
-            route = cast("ProxyRoute", exchange.route)
+            route = exchange.route
             self._progress = Progress(route.body_stall_seconds, route.body_rate)
             self.deadline = self._progress.begin(now, self._body.received)
         else:

@@ -13,6 +13,7 @@ from kairos.proxy.upstream cimport Upstream
 
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
+cdef double _NEVER
 cdef Py_ssize_t _REQUESTS
 cdef Py_ssize_t _IN_FLIGHT
 cdef Py_ssize_t _RESPONSES_1XX
@@ -65,6 +66,7 @@ cdef class Exchange:
 
     cpdef void response_body(self, bytes data) except *
     cpdef void end_response(self, bytes data, list trailers) except *
+    @cython.locals(seconds=double)
     cpdef void _start_clock(self) except *
 
     @cython.locals(pool=Pool, upstream=Upstream)

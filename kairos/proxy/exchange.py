@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge, Retry, UpstreamError, UpstreamTimeout
 from kairos.filters import LocalReply
@@ -12,7 +12,8 @@ from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
 from kairos.proxy import limits
-from kairos.proxy.replies import local_reply, of_the_gateway
+from kairos.proxy.replies import NOSNIFF_AND_ID, local_reply, of_the_gateway
+from kairos.proxy.ticker import NEVER
 from kairos.shm import layout
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 MOST_HELD = 64 << 10  # bytes of a request that wait for a connection
-_NOSNIFF_AND_ID = b"X-Content-Type-Options: nosniff\r\nX-Request-ID: "
+_NOSNIFF_AND_ID = NOSNIFF_AND_ID
 CLIENT_LEFT = 499  # never sent: it marks in the counters and the log that nobody was there to read an answer
 
 # C integers when compiled, and then not seen from outside.
 _CHUNKED = CHUNKED
 _UNTIL_CLOSE = UNTIL_CLOSE
+_NEVER = NEVER
 _REQUESTS = layout.REQUESTS
 _IN_FLIGHT = layout.IN_FLIGHT
 _RESPONSES_1XX = layout.RESPONSES_1XX
@@ -76,12 +78,14 @@ class Exchange:
         "upstream",
     )
 
+    route: "ProxyRoute"
+
     def __init__(self, downstream: "Downstream", head: RequestHead, snapshot: "Snapshot") -> None:
         plane = downstream.plane
         self.downstream = downstream
         self.head = head
         self.snapshot = snapshot
-        self.route: ProxyRoute | None = None
+        self.route = None  # type: ignore[assignment]  # until one is found
         self.upstream: Upstream | None = None
         client = downstream.client(snapshot)
         self._is_trusted = client.is_trusted
@@ -134,7 +138,8 @@ class Exchange:
                 self.reply(of_the_gateway())
                 return False
             match = snapshot.matcher.match(head.method, head.host, head.target)
-            route = self.route = cast("ProxyRoute", match.endpoint.destination)
+            route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
+            self.route = route
             if route.limits is not None:
                 error = limits.head_over(route.limits, head.raw)
                 if error is not None:
@@ -217,8 +222,9 @@ class Exchange:
         self._keeps_client = downstream.keeps_alive(self) and (is_http11 or not unknown_length)
         date = b"" if head.has_date else plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
-        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, self.snapshot.via, self._connection_line())
-        self._pending = response_head(head, b"".join((*own, b"\r\n")))
+        via, connection = self.snapshot.via, self._connection_line()
+        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, b"\r\n")
+        self._pending = response_head(head, b"".join(own))
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
@@ -262,8 +268,8 @@ class Exchange:
 
     def _start_clock(self) -> None:
         """Begin to count the time that the answer may take: the last byte of the request is here."""
-        seconds = cast("ProxyRoute", self.route).exchange_seconds
-        self._deadline = limits.deadline(self.downstream.plane.ticker.now, seconds)
+        seconds = self.route.exchange_seconds
+        self._deadline = self.downstream.plane.ticker.now + seconds if seconds else _NEVER
 
     def _try_next(self) -> None:
         pool = self._choices[self._attempts]
@@ -276,7 +282,7 @@ class Exchange:
 
     async def _connect(self, pool: "Pool") -> None:
         try:
-            upstream = await pool.connect(cast("ProxyRoute", self.route).connect_seconds)
+            upstream = await pool.connect(self.route.connect_seconds)
             self._connecting = None
             self.connected = monotonic()
             self._send(upstream, pool)
@@ -300,7 +306,9 @@ class Exchange:
             self._taken = pool
             pool.entered()
         head = self.head
-        host = host_line(head.host) if cast("ProxyRoute", self.route).preserves_host and head.host else pool.host_line
+        host = pool.host_line
+        if self.route.preserves_host and head.host:
+            host = host_line(head.host)
         data = request_head(head, self._target, host, self._forwarded, self.request_id, self._is_trusted)
         if self._held is not None:
             data = b"".join((data, *self._held))

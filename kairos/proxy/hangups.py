@@ -45,8 +45,7 @@ class Hangups:
         self._left.clear()
 
     def _look(self) -> None:
-        assert self._epoll is not None
-        for fd, _ in self._epoll.poll(0):
+        for fd, _ in self._epoll.poll(0) if self._epoll is not None else ():
             left = self._left.get(fd)
             if left is not None:
                 left()

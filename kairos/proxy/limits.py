@@ -6,7 +6,7 @@ import logging
 import termios
 from math import inf
 from struct import unpack
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from kairos._speedups import count_lines
 from kairos.errors import BadRequest, KairosError, Limit
@@ -14,11 +14,10 @@ from kairos.errors import BadRequest, KairosError, Limit
 if TYPE_CHECKING:
     from kairos.config.document import Limits
     from kairos.proxy.exchange import Exchange
-    from kairos.proxy.generation import ProxyRoute, Snapshot
+    from kairos.proxy.generation import Snapshot
     from kairos.proxy.plane import DataPlane
 
 DEFAULT_STALL_SECONDS, DEFAULT_RATE = 60.0, 128  # of a client without a route
-SHORTEST_FIELD = 4  # bytes: a name, a colon, and the end of the line
 LOG_SECONDS = 1.0  # at most one line per second: whoever floods a gateway must not flood its log
 
 _log = logging.getLogger("kairos.limits")
@@ -27,12 +26,6 @@ _log = logging.getLogger("kairos.limits")
 def deadline(now: float, seconds: float) -> float:
     """Return the moment at which `seconds` are over; 0 is without end."""
     return now + seconds if seconds else inf
-
-
-def is_suspect(snapshot: "Snapshot", raw: bytes) -> bool:
-    """Say whether a head may be over a limit; the smaller ones, which are the usual ones, cannot be."""
-    size = len(raw)
-    return size > snapshot.target_bytes or size > snapshot.head_bytes or count_lines(raw) > snapshot.fields + 2
 
 
 def head_too_large(snapshot: "Snapshot", raw: bytes, *, is_whole: bool) -> BadRequest | None:
@@ -71,7 +64,7 @@ def head_too_slow(snapshot: "Snapshot", received: int) -> BadRequest:
 
 def body_too_slow(exchange: "Exchange", rate: float) -> BadRequest:
     """Return the refusal of a body that does not arrive."""
-    route = cast("ProxyRoute", exchange.route)
+    route = exchange.route
     allowed = f"{route.body_stall_seconds:g} s, {route.body_rate:g} bytes/s"
     limit = Limit("timeouts.body_stall_seconds, min_body_rate", allowed, f"{rate:.1f} bytes/s")
     return BadRequest("The request body stalled", reason="request_body_timeout", status=408, limit=limit)

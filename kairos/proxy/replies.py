@@ -9,6 +9,8 @@ from kairos.errors import KairosError, MethodNotAllowed, Side
 from kairos.filters import LocalReply
 from kairos.protocols.http1.serialize import local_head
 
+NOSNIFF_AND_ID = b"X-Content-Type-Options: nosniff\r\nX-Request-ID: "  # what stands in every answer
+
 
 def timestamp() -> str:
     """Return the time of day as RFC 3339 text in UTC."""
@@ -19,7 +21,7 @@ def local_reply(
     reply: LocalReply, request_id: bytes, own_lines: bytes, *, path: str = "", has_body: bool = True
 ) -> bytes:
     """Write a local reply; `own_lines` are whole header lines to add, `has_body` is False for an answer to HEAD."""
-    lines = b"".join((own_lines, b"X-Content-Type-Options: nosniff\r\nX-Request-ID: ", request_id, b"\r\n", reply.lines))
+    lines = b"".join((own_lines, NOSNIFF_AND_ID, request_id, b"\r\n", reply.lines))
     body = reply.body
     if reply.error is not None:
         body = error_body(reply.error, request_id.decode(), path)

@@ -1,5 +1,6 @@
 cimport cython
 
+from kairos._speedups.head cimport head_end
 from kairos.protocols.http1.head cimport ResponseHead, validate_response
 from kairos.proxy.exchange cimport Exchange
 from kairos.proxy.generation cimport ProxyRoute
@@ -50,7 +51,7 @@ cdef class Upstream:
     cpdef void abort(self) except *
     cpdef void _listen(self) except *
 
-    @cython.locals(searched=Py_ssize_t, end=Py_ssize_t, most=Py_ssize_t)
+    @cython.locals(searched=Py_ssize_t, end=Py_ssize_t, most=Py_ssize_t, size=Py_ssize_t, text="const char*")
     cpdef void _read_head(self, bytes data) except *
 
     @cython.locals(exchange=Exchange, head=ResponseHead, seconds=double)

@@ -5,6 +5,7 @@ import socket
 from math import inf
 from typing import TYPE_CHECKING, cast
 
+from kairos._speedups import head_end
 from kairos.errors import Limit, Retry, UpstreamError, UpstreamTimeout
 from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead, validate_response
@@ -13,7 +14,6 @@ from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
-    from kairos.proxy.generation import ProxyRoute
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
 
@@ -111,8 +111,8 @@ class Upstream:
     def await_head(self, deadline: float) -> None:
         """Start the clock of the response: the request has been sent. The exchange has to begin to answer by then."""
         if self._left == _AWAITS_HEAD:
-            exchange = cast("Exchange", self._exchange)
-            seconds = cast("ProxyRoute", exchange.route).response_head_seconds
+            exchange: Exchange = self._exchange  # type: ignore[assignment]
+            seconds = exchange.route.response_head_seconds
             self.deadline = self._plane.ticker.now + seconds if seconds else _NEVER
             if deadline < self.deadline:
                 self.deadline = deadline
@@ -219,7 +219,7 @@ class Upstream:
         elif self._exchange is None:
             self.close()
         elif self._left == _AWAITS_HEAD:
-            route = cast("ProxyRoute", self._exchange.route)
+            route = self._exchange.route
             asked = min(route.response_head_seconds or inf, route.exchange_seconds or inf)
             setting = "response_head_seconds" if asked == route.response_head_seconds else "exchange_seconds"
             limit = Limit(f"timeouts.{setting}", f"{asked:g}", "no answer")
@@ -247,27 +247,29 @@ class Upstream:
             data = self._buffer + data
         most = self._plane.snapshot.response_head_bytes
         while self._left == _AWAITS_HEAD:
-            end = data.find(b"\r\n\r\n", searched) + 4
-            if (len(data) if end == 3 else end) > most:
+            end = head_end(data, searched)
+            if (len(data) if end < 0 else end) > most:
                 raise UpstreamError("the head of the answer is too large", reason="response_head_too_large")
-            if end == 3:
+            if end < 0:
                 self._buffer = data
                 return
-            self._take_head(data[:end])
-            data, searched = data[end:], 0
+            text = data  # a pointer when compiled: a slice of it is a plain copy
+            size = len(data)
+            self._take_head(text[:end])
+            data, searched = text[end:size], 0
         self._buffer = b""
         self._read_body(data)
 
     def _take_head(self, raw: bytes) -> None:
         validate_response(raw)
-        exchange = cast("Exchange", self._exchange)
+        exchange: Exchange = self._exchange  # type: ignore[assignment]
         head = ResponseHead(raw, exchange.head.method == b"HEAD")
         if head.status < 200:
             self._take_interim(head, exchange)
             return
         self._keep_alive = head.keep_alive
         self._left = head.body_length
-        seconds = cast("ProxyRoute", exchange.route).response_stall_seconds
+        seconds = exchange.route.response_stall_seconds
         self._silence_seconds = _NEVER if head.is_event_stream or not seconds else seconds
         self._listen()
         if self._left == _CHUNKED:
@@ -318,7 +320,7 @@ class Upstream:
         self, body: bytes, overlong: bool = False, trailers: list[tuple[bytes, bytes]] | None = None
     ) -> None:
         """End the response. The connection is given back first, so that the client's next request finds it."""
-        exchange = cast("Exchange", self._exchange)
+        exchange: Exchange = self._exchange  # type: ignore[assignment]
         self._exchange = None
         self._left = _IDLE
         if self._is_paused:

@@ -70,7 +70,7 @@ def tokens(value: bytes) -> list[bytes]:
 
 def copy_for(raw: bytes, connection: bytes | None, usual: FieldSet) -> FieldSet:
     """Return the set to copy the head `raw` with: `usual`, and what Connection names (RFC 9110 section 7.6.1)."""
-    if connection is None or connection.lower() in _KEPT:
+    if connection is None or connection == b"keep-alive" or connection.lower() in _KEPT:
         return usual
     named = {name for name in tokens(connection) if name not in _KEPT and name not in usual.names}
     if named:  # only what is there counts, so that thousands of names cost no more than a head has fields

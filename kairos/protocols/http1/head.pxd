@@ -6,6 +6,7 @@ cdef FieldSet REQUEST_FACTS
 cdef FieldSet RESPONSE_FACTS
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
+cdef unsigned char _SPACE, _SLASH, _ZERO, _ONE
 
 
 @cython.final
@@ -20,6 +21,9 @@ cdef class RequestHead:
     cdef readonly bint takes_trailers
     cdef readonly bytes target
 
+    @cython.locals(text="const unsigned char*", space=Py_ssize_t, end=Py_ssize_t)
+    cpdef void _read(self, bytes raw) except *
+
     cdef bytes _checked_host(self, bytes host)
 
 
@@ -33,8 +37,12 @@ cdef class ResponseHead:
     cdef readonly bytes raw
     cdef readonly Py_ssize_t status
 
+    @cython.locals(text="const unsigned char*", is_http11=bint)
+    cpdef void _read(self, bytes raw, bint to_head) except *
+
 
 cpdef validate_request(bytes raw, object parser)
+@cython.locals(text="const unsigned char*")
 cpdef validate_response(bytes raw)
 cdef bint _is_http11(bytes version) except -1
 

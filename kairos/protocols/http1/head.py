@@ -18,6 +18,7 @@ CHUNKED = -2
 # The same as C integers when compiled, and then not seen from outside.
 _UNTIL_CLOSE = UNTIL_CLOSE
 _CHUNKED = CHUNKED
+_SPACE, _SLASH, _ZERO, _ONE = b" /01"
 
 # RFC 3986 section 3.2.2: a registered name, an IPv4 address or an IP literal, and a port. An empty Host is allowed in
 # form, but names no one.
@@ -56,16 +57,24 @@ class RequestHead:
         `body_length` is a number of bytes, or CHUNKED. Raises BadRequest.
         """
         self.raw = raw
-        space = raw.find(b" ")
-        end = raw.find(b" ", space + 1)
-        self.method = raw[:space]
-        self.target = raw[space + 1 : end]
-        self.is_http11 = _is_http11(raw[end + 1 : end + 11])
+        self._read(raw)
+
+    def _read(self, raw: bytes) -> None:
+        text = raw  # a pointer when compiled: a slice of it is a plain copy
+        space = 0
+        while text[space] != _SPACE:
+            space += 1
+        end = space + 1
+        while text[end] > _SPACE:
+            end += 1
+        self.method = text[:space]
+        self.target = text[space + 1 : end]
+        self.is_http11 = _is_http11(text[end + 1 : min(end + 11, len(raw))])
         host, length, coding, self.connection, te, expect = REQUEST_FACTS.values(raw)
         self.keep_alive = _keeps_alive(self.connection, self.is_http11)
         self.takes_trailers = te is not None and self.is_http11 and b"trailers" in tokens(te)
         self.host = self._checked_host(host)
-        if not self.target.startswith(b"/"):
+        if text[space + 1] != _SLASH:
             self._read_other_form()
         if expect is not None and self.is_http11 and expect.lower() != b"100-continue":  # RFC 9110 section 10.1.1
             raise BadRequest("Only 100-continue can be expected", reason="expectation_unknown", status=417)
@@ -126,11 +135,15 @@ class ResponseHead:
         `body_length` is a number of bytes, CHUNKED or UNTIL_CLOSE (RFC 9112 section 6.3). Raises UpstreamError.
         """
         self.raw = raw
-        self.status = int(raw[9:12])
+        self._read(raw, to_head)
+
+    def _read(self, raw: bytes, to_head: bool) -> None:
+        text = raw  # a pointer when compiled
+        self.status = 100 * (text[9] - _ZERO) + 10 * (text[10] - _ZERO) + text[11] - _ZERO
         length, coding, self.connection, date, content_type = RESPONSE_FACTS.values(raw)
         self.has_date = date is not None
-        self.is_event_stream = content_type is not None and content_type[:17].lower() == b"text/event-stream"
-        is_http11 = raw.startswith(b"HTTP/1.1")
+        self.is_event_stream = content_type is not None and _is_event_stream(content_type)
+        is_http11 = text[7] == _ONE
         self.keep_alive = _keeps_alive(self.connection, is_http11)
         if to_head or self.status < 200 or self.status in (204, 304):
             self.body_length = 0
@@ -174,7 +187,8 @@ def validate_response(raw: bytes) -> None:
         pass  # a 101; the caller knows that none was asked for
     except httptools.HttpParserError:
         raise UpstreamError("the answer is malformed", reason="malformed_response") from None
-    if not raw.startswith(b"HTTP/1.") or raw[9:10] == b"0":  # RFC 9110 section 15: a status begins with 1
+    text = raw  # a pointer when compiled
+    if text[5] != _ONE or text[9] == _ZERO:  # RFC 9110 section 15: a status begins with 1
         raise UpstreamError("the answer is of an unknown version or status", reason="malformed_response")
 
 
@@ -182,6 +196,10 @@ def validate_response(raw: bytes) -> None:
 def is_host(value: bytes) -> bool:
     """Say whether `value` is one valid Host (RFC 9110 section 7.2)."""
     return _HOST.fullmatch(value) is not None
+
+
+def _is_event_stream(content_type: bytes) -> bool:
+    return content_type[:5] in (b"text/", b"Text/", b"TEXT/") and content_type[5:17].lower() == b"event-stream"
 
 
 def _is_http11(version: bytes) -> bool:
@@ -203,7 +221,7 @@ def _keeps_alive(connection: bytes | None, is_http11: bool) -> bool:
     """Say whether the connection outlives this message (RFC 9112 section 9.3)."""
     if connection is None:
         return is_http11
-    if connection.lower() == b"keep-alive":  # the usual case
+    if connection == b"keep-alive":  # the usual case
         return True
     options = tokens(connection)
     return b"close" not in options and (is_http11 or b"keep-alive" in options)

@@ -8,6 +8,7 @@ cdef FieldSet REQUEST_COPY
 cdef FieldSet RESPONSE_COPY
 cdef FieldSet TRUSTED_REQUEST_COPY
 cdef Py_ssize_t _CHUNKED
+cdef unsigned char _NEWLINE, _ONE
 cdef bytes _CODING
 cdef bytes _TRAILERS
 
@@ -20,5 +21,5 @@ cpdef bytes request_head(
 @cython.locals(raw=bytes, usual=FieldSet, fields=FieldSet)
 cpdef bytes response_head(ResponseHead head, bytes after)
 
-@cython.locals(line=bytes)
+@cython.locals(text="const unsigned char*", end=Py_ssize_t, line=bytes)
 cpdef bytes status_line(bytes raw)

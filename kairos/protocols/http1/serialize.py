@@ -13,6 +13,7 @@ from kairos.protocols.http1.head import CHUNKED, RequestHead, ResponseHead
 
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CHUNKED = CHUNKED
+_NEWLINE, _ONE = b"\n1"
 _CODING = b"Transfer-Encoding: chunked\r\n"
 _TRAILERS = b"TE: trailers\r\nConnection: TE\r\n"  # RFC 9110 section 10.1.4
 
@@ -34,7 +35,8 @@ def request_head(
     trailers = _TRAILERS if head.takes_trailers else b""
     after = b"".join((forwarded_lines, coding, trailers, b"X-Request-ID: ", request_id, b"\r\n\r\n"))
     usual = TRUSTED_REQUEST_COPY if trusted else REQUEST_COPY
-    fields = usual if head.connection is None else copy_for(head.raw, head.connection, usual)
+    is_usual = head.connection is None or head.connection == b"keep-alive"
+    fields = usual if is_usual else copy_for(head.raw, head.connection, usual)
     return fields.copy_without(head.raw, before, after)
 
 
@@ -42,7 +44,8 @@ def response_head(head: ResponseHead, after: bytes) -> bytes:
     """Return the head to send to the client; `after` ends it: the lines to add, and the empty one."""
     raw = head.raw
     usual = BODILESS_COPY if head.status == 204 else RESPONSE_COPY
-    fields = usual if head.connection is None else copy_for(raw, head.connection, usual)
+    is_usual = head.connection is None or head.connection == b"keep-alive"
+    fields = usual if is_usual else copy_for(raw, head.connection, usual)
     return fields.copy_without(raw, status_line(raw), after)
 
 
@@ -53,8 +56,12 @@ def interim_head(head: ResponseHead) -> bytes:
 
 def status_line(raw: bytes) -> bytes:
     """Return the first line of a response, in our version."""
-    line = raw[: raw.find(b"\n") + 1]
-    return line if line.startswith(b"HTTP/1.1") else b"HTTP/1.1" + line[8:]
+    text = raw  # a pointer when compiled: a slice of it is a plain copy
+    end = 8
+    while text[end] != _NEWLINE:
+        end += 1
+    line = text[: end + 1]
+    return line if text[7] == _ONE else b"HTTP/1.1" + line[8:]
 
 
 def local_head(status: int, content_type: str, length: int, own_lines: bytes) -> bytes:
