@@ -3,11 +3,21 @@
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcpy
 
 cdef extern from "string.h":
     void *memmem(const void *haystack, size_t size, const void *needle, size_t length) nogil
+
+cdef extern from "Python.h":
+    PyObject *raw_bytes "PyBytes_FromStringAndSize"(const char *text, Py_ssize_t size)
+    int _PyBytes_Resize(PyObject **text, Py_ssize_t size)
+    tuple PyTuple_New(Py_ssize_t size)
+    Py_ssize_t PyTuple_GET_SIZE(tuple items)
+    PyObject *PyTuple_GET_ITEM(tuple items, Py_ssize_t at)
+    void PyTuple_SET_ITEM(tuple items, Py_ssize_t at, object item)  # takes over a reference
 
 cdef unsigned char LOWER[256]
 for _byte in range(256):
@@ -75,8 +85,13 @@ cdef class FieldSet:
         cdef const unsigned char *end = at + PyBytes_GET_SIZE(head)
         cdef const unsigned char *eol
         cdef const unsigned char *colon
-        cdef Py_ssize_t i
-        cdef list found = [None] * len(self.names)
+        cdef Py_ssize_t i, number = PyTuple_GET_SIZE(self.names)
+        cdef tuple found = PyTuple_New(number)
+        cdef PyObject *earlier
+        cdef bytes value
+        for i in range(number):
+            Py_INCREF(None)
+            PyTuple_SET_ITEM(found, i, None)
         at = <const unsigned char *>memchr(at, 10, end - at)
         while at != NULL and at + 1 < end:
             at += 1
@@ -88,9 +103,14 @@ cdef class FieldSet:
                 i = self._index(at, colon - at)
                 if i >= 0:
                     value = stripped(colon + 1, eol)
-                    found[i] = value if found[i] is None else found[i] + b", " + value
+                    earlier = PyTuple_GET_ITEM(found, i)
+                    if <object>earlier is not None:
+                        value = <bytes><object>earlier + b", " + value
+                    Py_INCREF(value)
+                    PyTuple_SET_ITEM(found, i, value)
+                    Py_DECREF(<object>earlier)
             at = eol
-        return tuple(found)
+        return found
 
     cpdef bytes copy_without(self, bytes head, bytes before, bytes after):
         """Return `before`, the field lines of `head` whose names are not in the set, and `after`, joined."""
@@ -101,8 +121,10 @@ cdef class FieldSet:
         cdef const unsigned char *colon
         cdef const unsigned char *run  # the beginning of the lines that are kept but not yet copied
         cdef Py_ssize_t before_size = PyBytes_GET_SIZE(before), after_size = PyBytes_GET_SIZE(after)
-        cdef bytes made = PyBytes_FromStringAndSize(NULL, before_size + (end - start) + after_size)
-        cdef char *out = PyBytes_AS_STRING(made)
+        cdef PyObject *made = raw_bytes(NULL, before_size + (end - start) + after_size)
+        if made is NULL:
+            raise MemoryError
+        cdef char *out = PyBytes_AS_STRING(<object>made)
         memcpy(out, PyBytes_AS_STRING(before), before_size)
         out += before_size
         run = end if at == NULL else at + 1
@@ -121,7 +143,11 @@ cdef class FieldSet:
             memcpy(out, run, at + 1 - run)
             out += at + 1 - run
         memcpy(out, PyBytes_AS_STRING(after), after_size)
-        return made[:out + after_size - PyBytes_AS_STRING(made)]
+        if _PyBytes_Resize(&made, out + after_size - PyBytes_AS_STRING(<object>made)) < 0:
+            raise MemoryError
+        copied = <bytes><object>made
+        Py_DECREF(copied)  # the reference that `raw_bytes` made
+        return copied
 
 
 cpdef Py_ssize_t count_lines(bytes head) except -1:

@@ -34,7 +34,7 @@ cdef class Exchange:
     cdef list _held
     cdef bint _is_trusted
     cdef bint _keeps_client
-    cdef bytes _pending
+    cdef ResponseHead _pending
     cdef bint _rechunks
     cdef Pool _taken
     cdef bytes _target
@@ -61,7 +61,7 @@ cdef class Exchange:
     cpdef void begin(self) except *
     cpdef void request_body(self, bytes data, bint done) except *
 
-    @cython.locals(downstream=Downstream, plane=DataPlane, is_http11=bint, unknown_length=bint, date=bytes, coding=bytes)
+    @cython.locals(downstream=Downstream, plane=DataPlane, is_http11=bint, unknown_length=bint)
     cpdef void begin_response(self, ResponseHead head) except *
 
     cpdef void response_body(self, bytes data) except *
@@ -77,6 +77,7 @@ cdef class Exchange:
 
     cpdef bint _is_replayable(self) except -1
     cpdef void _leave_backend(self) except *
+    @cython.locals(head=ResponseHead, date=bytes, coding=bytes, via=bytes, connection=bytes)
     cpdef bytes _with_head(self, bytes data)
     cpdef bytes _connection_line(self)
 

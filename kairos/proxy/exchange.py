@@ -94,7 +94,7 @@ class Exchange:
             self.client, self._forwarded, request_id = client.told(head)
         else:
             self.client, self._forwarded = client.address, client.lines(head.host)
-        self.request_id = request_id or plane.request_id()
+        self.request_id = plane.request_id() if request_id is None else request_id
         self.request_done = head.body_length == 0
         self.request_bytes = len(head.raw)
         self.response_bytes = 0
@@ -110,7 +110,7 @@ class Exchange:
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._held: list[bytes] | None = None  # the body so far, until it can no longer be sent to another backend
         self._keeps_client = False
-        self._pending = b""  # the head of the response, until it is written together with the first of the body
+        self._pending: ResponseHead | None = None  # the head of the response, until it is written together with the first of the body
         self._rechunks = False
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
         self._target = b""
@@ -220,11 +220,7 @@ class Exchange:
         unknown_length = head.body_length == _CHUNKED or head.body_length == _UNTIL_CLOSE
         self._rechunks = unknown_length and is_http11
         self._keeps_client = downstream.keeps_alive(self) and (is_http11 or not unknown_length)
-        date = b"" if head.has_date else plane.ticker.date_line
-        coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
-        via, connection = self.snapshot.via, self._connection_line()
-        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, b"\r\n")
-        self._pending = response_head(head, b"".join(own))
+        self._pending = head
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
@@ -368,10 +364,15 @@ class Exchange:
 
     def _with_head(self, data: bytes) -> bytes:
         """Put the head before the first piece, so that both leave in one write."""
-        if self._pending:
-            data = self._pending + data
-            self._pending = b""
-        return data
+        head = self._pending
+        if head is None:
+            return data
+        self._pending = None
+        date = b"" if head.has_date else self.downstream.plane.ticker.date_line
+        coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
+        via, connection = self.snapshot.via, self._connection_line()
+        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, b"\r\n", data)
+        return response_head(head, b"".join(own))
 
     def _connection_line(self) -> bytes:
         if not self._keeps_client:

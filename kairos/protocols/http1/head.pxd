@@ -6,7 +6,7 @@ cdef FieldSet REQUEST_FACTS
 cdef FieldSet RESPONSE_FACTS
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
-cdef unsigned char _SPACE, _SLASH, _ZERO, _ONE
+cdef unsigned char _SPACE, _SLASH, _ZERO, _ONE, _H
 
 
 @cython.final
@@ -41,10 +41,10 @@ cdef class ResponseHead:
     cpdef void _read(self, bytes raw, bint to_head) except *
 
 
+cdef bint _is_event_stream(bytes content_type) except -1
 cpdef validate_request(bytes raw, object parser)
 @cython.locals(text="const unsigned char*")
 cpdef validate_response(bytes raw)
-cdef bint _is_http11(bytes version) except -1
 
 @cython.locals(options=list)
 cdef bint _keeps_alive(bytes connection, bint is_http11) except -1

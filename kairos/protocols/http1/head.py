@@ -18,7 +18,7 @@ CHUNKED = -2
 # The same as C integers when compiled, and then not seen from outside.
 _UNTIL_CLOSE = UNTIL_CLOSE
 _CHUNKED = CHUNKED
-_SPACE, _SLASH, _ZERO, _ONE = b" /01"
+_SPACE, _SLASH, _ZERO, _ONE, _H = b" /01H"
 
 # RFC 3986 section 3.2.2: a registered name, an IPv4 address or an IP literal, and a port. An empty Host is allowed in
 # form, but names no one.
@@ -69,7 +69,11 @@ class RequestHead:
             end += 1
         self.method = text[:space]
         self.target = text[space + 1 : end]
-        self.is_http11 = _is_http11(text[end + 1 : min(end + 11, len(raw))])
+        if text[end] != _SPACE:  # HTTP/0.9 has no version
+            raise BadRequest("The request line is malformed", reason="malformed_request")
+        if text[end + 1] != _H or text[end + 6] != _ONE or text[end + 8] > _ONE:  # the parser has seen to the form
+            raise _unknown_version()
+        self.is_http11 = text[end + 8] == _ONE
         host, length, coding, self.connection, te, expect = REQUEST_FACTS.values(raw)
         self.keep_alive = _keeps_alive(self.connection, self.is_http11)
         self.takes_trailers = te is not None and self.is_http11 and b"trailers" in tokens(te)
@@ -200,17 +204,6 @@ def is_host(value: bytes) -> bool:
 
 def _is_event_stream(content_type: bytes) -> bool:
     return content_type[:5] in (b"text/", b"Text/", b"TEXT/") and content_type[5:17].lower() == b"event-stream"
-
-
-def _is_http11(version: bytes) -> bool:
-    """Read what follows the target of a request line."""
-    if version == b"HTTP/1.1\r\n":
-        return True
-    if version == b"HTTP/1.0\r\n":
-        return False
-    if version.startswith(b"HTTP/"):
-        raise _unknown_version()
-    raise BadRequest("The request line is malformed", reason="malformed_request")
 
 
 def _unknown_version() -> BadRequest:
