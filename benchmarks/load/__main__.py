@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from benchmarks import load
-from benchmarks.load import compare, progress
+from benchmarks.load import compare, memory, progress
 from benchmarks.load.errors import LoadError
 
-COMMANDS = {"compare": compare}
+COMMANDS = {"compare": compare, "memory": memory}
 
 
 def main() -> int:
