@@ -24,9 +24,15 @@ def test_memory_is_measured() -> None:
         assert re.search(rf"\| {what} +\| +-?[\d.]+ [KM]iB \|", shown), shown
 
 
+def test_connections_are_held_and_requests_are_in_flight_together() -> None:
+    shown = measure("hold", "--connections", "20")
+
+    assert re.search(r"all requests at once +\| +20 \| +0 \| +[\d.]+ \| +20 \|", shown), shown
+
+
 @pytest.mark.parametrize("value", ["0", "many"])
 def test_a_senseless_number_is_refused(value: str) -> None:
-    command = [sys.executable, "-m", "benchmarks.load", "memory", "--connections", value]
+    command = [sys.executable, "-m", "benchmarks.load", "hold", "--connections", value]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
     assert result.returncode == 2
