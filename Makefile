@@ -8,13 +8,14 @@ LOAD   := $(VENV)/bin/python -m benchmarks.load
 CONFIG ?= config.example.json
 TESTS  ?= tests
 ARGS   ?=
+REQUESTS ?= 10000000
 
 # What a compiled build depends on: the list COMPILED in setup.py, and the types beside it.
 SOURCES := setup.py $(shell sed -n 's/^    "\(kairos.*\)",$$/\1/p' setup.py) $(shell find kairos -name '*.pxd')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint deps bench bench-load build clean
+.PHONY: help run test lint deps bench bench-load soak build clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ bench: $(VENV)/test build  ## Run the benchmarks, then bench-load; with ARGS="-k
 
 bench-load: $(VENV)/test build  ## Compare with nginx and HAProxy under load (ARGS="--rounds 5 --seconds 4")
 	$(LOAD) compare $(ARGS)
+
+soak: $(VENV)/test build  ## Load the gateway for long and look whether its memory grows (REQUESTS=1000000)
+	$(LOAD) soak --requests $(REQUESTS) $(ARGS)
 
 lint: $(VENV)/lint  ## Check style (ruff), types (mypy) and Cython sources (cython-lint)
 	$(VENV)/bin/ruff check

@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from benchmarks import load
-from benchmarks.load import compare, hold, memory, progress
+from benchmarks.load import compare, hold, memory, progress, soak
 from benchmarks.load.errors import LoadError
 
-COMMANDS = {"compare": compare, "memory": memory, "hold": hold}
+COMMANDS = {"compare": compare, "memory": memory, "hold": hold, "soak": soak}
 
 
 def main() -> int:
