@@ -4,19 +4,21 @@ PYTHON ?= python3
 VENV   ?= .venv
 PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(VENV)/bin/python -m pytest
+LOAD   := $(VENV)/bin/python -m benchmarks.load
 CONFIG ?= config.example.json
 TESTS  ?= tests
 ARGS   ?=
+REQUESTS ?= 10000000
 
 # What a compiled build depends on: the list COMPILED in setup.py, and the types beside it.
 SOURCES := setup.py $(shell sed -n 's/^    "\(kairos.*\)",$$/\1/p' setup.py) $(shell find kairos -name '*.pxd')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint deps bench build clean
+.PHONY: help run test lint deps bench bench-load soak build clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/built  ## Build, install into .venv and start the gateway with the example config and demo backends
 	$(VENV)/bin/kairos run --config $(CONFIG) $(if $(filter config.example.json,$(CONFIG)),--demo) $(ARGS)
@@ -25,8 +27,15 @@ test: $(VENV)/test build  ## Run the tests compiled, then in pure Python (TESTS=
 	KAIROS_REQUIRE_SPEEDUPS=1 $(PYTEST) $(TESTS) $(ARGS)
 	KAIROS_PURE_PYTHON=1 $(PYTEST) $(TESTS) $(ARGS)
 
-bench: $(VENV)/test build  ## Run the benchmarks
+bench: $(VENV)/test build  ## Run the benchmarks, then bench-load; with ARGS="-k routing" and the like only the former
 	KAIROS_REQUIRE_SPEEDUPS=1 $(PYTEST) benchmarks --benchmark-only $(ARGS)
+	$(if $(ARGS),,$(LOAD) compare)
+
+bench-load: $(VENV)/test build  ## Compare with nginx and HAProxy under load (ARGS="--rounds 5 --seconds 4")
+	$(LOAD) compare $(ARGS)
+
+soak: $(VENV)/test build  ## Load the gateway for long and look whether its memory grows (REQUESTS=1000000)
+	$(LOAD) soak --requests $(REQUESTS) $(ARGS)
 
 lint: $(VENV)/lint  ## Check style (ruff), types (mypy) and Cython sources (cython-lint)
 	$(VENV)/bin/ruff check
