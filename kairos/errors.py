@@ -125,6 +125,6 @@ class UpstreamTimeout(UpstreamError):
     kind = "timeout"
     status = 504
 
-    def __init__(self, message: str, *, reason: str, limit: Limit | None = None) -> None:
+    def __init__(self, message: str, *, reason: str = "", limit: Limit | None = None) -> None:
         super().__init__(message, reason=reason)
         self.limit = limit

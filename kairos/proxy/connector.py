@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 from kairos.config.document import Backend, Tls
 from kairos.errors import Retry, UpstreamError
-from kairos.proxy.upstream import Upstream
 from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
+    from kairos.proxy.upstream import Upstream
 
 TLS_SCHEMES = ("https", "wss")
 SYSTEM_TLS = Tls()
@@ -46,7 +46,7 @@ class Connector:
             self._tls = tls_context(tls.verify, tls.ca_file, tls.ca_digest)
             self._server_name = tls.server_name or backend.host
 
-    async def connect(self, pool: "Pool", seconds: float) -> Upstream:
+    async def connect(self, pool: "Pool", seconds: float) -> "Upstream":
         """Open a connection for a pool. Raises UpstreamError, after which any request may be sent elsewhere."""
         self._plane.row.add(layout.UPSTREAM_CONNECTS, 1)
         try:
@@ -55,7 +55,9 @@ class Connector:
             self._plane.row.add(layout.UPSTREAM_FAILURES, 1)
             raise _failure(error) from None
 
-    async def _connect(self, pool: "Pool", seconds: float) -> Upstream:
+    async def _connect(self, pool: "Pool", seconds: float) -> "Upstream":
+        from kairos.proxy.upstream import Upstream  # here, because compiled it imports those who import this module
+
         async with asyncio.timeout(seconds or None):
             sock = await self._open_socket(await self._resolve())
         try:

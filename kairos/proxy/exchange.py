@@ -110,7 +110,7 @@ class Exchange:
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._held: list[bytes] | None = None  # the body so far, until it can no longer be sent to another backend
         self._keeps_client = False
-        self._pending: ResponseHead | None = None  # the head of the response, until it is written together with the first of the body
+        self._pending: ResponseHead | None = None  # written with the first of the body
         self._rechunks = False
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
         self._target = b""

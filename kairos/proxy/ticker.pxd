@@ -8,5 +8,5 @@ cdef class Ticker:
     cdef list _on_tick
     cdef tuple _slots
     cdef Py_ssize_t _turn
-    cdef readonly bytes date_line
-    cdef readonly double now
+    cdef public bytes date_line
+    cdef public double now

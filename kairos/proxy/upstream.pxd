@@ -19,7 +19,6 @@ cdef class Upstream:
     cdef bytes _buffer
     cdef object _chunks
     cdef Exchange _exchange
-    cdef Py_ssize_t _interims
     cdef bint _is_paused
     cdef bint _keep_alive
     cdef Py_ssize_t _left

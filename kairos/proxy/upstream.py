@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kairos.proxy.pool import Pool
 
 CLOSE_SECONDS = 5.0  # to send what is left
-MOST_INTERIM = 32  # interim answers to one request
 WHOLE_WRITE = 16 << 10  # bytes that an empty send buffer takes at once, or not at all
 BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
 
@@ -48,7 +47,6 @@ class Upstream:
         "_buffer",
         "_chunks",
         "_exchange",
-        "_interims",
         "_is_paused",
         "_keep_alive",
         "_left",
@@ -77,7 +75,6 @@ class Upstream:
         self._left = _IDLE
         self._buffer = b""
         self._chunks: ChunkedReader | None = None
-        self._interims = 0
         self._is_paused = False
         self._keep_alive = False
         self._moved_at = 0.0
@@ -96,7 +93,6 @@ class Upstream:
         """Begin an exchange with the head of its request and what there is of its body."""
         self._exchange = exchange
         self._left = _AWAITS_HEAD
-        self._interims = 0
         self.deadline = _NEVER  # until the request has been sent
         self.is_reused = self.requests > 0
         self.requests += 1
@@ -279,9 +275,6 @@ class Upstream:
     def _take_interim(self, head: ResponseHead, exchange: "Exchange") -> None:
         if head.status == 101:
             raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
-        self._interims += 1
-        if self._interims > MOST_INTERIM:
-            raise UpstreamError("the backend sent too many interim answers", reason="too_many_interim_responses")
         self.is_reused = False  # it lives: if it is lost from here on, that is no stale reuse
         exchange.interim(head)
 

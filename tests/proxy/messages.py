@@ -2,7 +2,14 @@
 
 import orjson
 
+from kairos.config.document import Limits, Timeouts
 from kairos.proxy.ticker import TICK_SECONDS
+
+LIMITS, TIMEOUTS = Limits(), Timeouts()
+LARGEST_HEAD, MOST_FIELDS, LARGEST_BODY = LIMITS.head_bytes, LIMITS.fields, LIMITS.body_bytes
+HEAD_SECONDS, STALL_SECONDS, CLIENT_IDLE_SECONDS = TIMEOUTS.request_head, TIMEOUTS.body_stall, TIMEOUTS.client_idle
+CONNECT_SECONDS, ANSWER_SECONDS = TIMEOUTS.connect, TIMEOUTS.response_head
+SILENCE_SECONDS, IDLE_SECONDS = TIMEOUTS.response_stall, TIMEOUTS.upstream_idle
 
 LATE = 1 + 2 * TICK_SECONDS  # a deadline is met within 1.25 s
 

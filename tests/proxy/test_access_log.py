@@ -57,6 +57,7 @@ def test_an_exchange_is_one_record(log: AccessLog, path: Path, client: Peer, ser
         "path": "/a/b",
         "status": 200,
         "reason": "",
+        "limit": None,
         "route": "/{rest...}",
         "backend": "http://10.0.0.1:8080",
         "attempts": 1,

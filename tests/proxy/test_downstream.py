@@ -2,10 +2,10 @@
 
 import pytest
 
-from kairos.proxy.downstream import IDLE_SECONDS, LARGEST_BACKLOG
+from kairos.proxy.downstream import LARGEST_BACKLOG
 from kairos.proxy.ticker import NEVER
 from kairos.shm import layout
-from tests.proxy.messages import GET, GET_SENT, LARGE_OK, LATE, OK, OK_SENT, POSTS, unchunked
+from tests.proxy.messages import CLIENT_IDLE_SECONDS, GET, GET_SENT, LARGE_OK, LATE, OK, OK_SENT, POSTS, unchunked
 from tests.proxy.world import Peer, Server, World, body_of, masked, status_of
 
 # One request.
@@ -92,7 +92,7 @@ def test_empty_lines_before_a_request_are_ignored(client: Peer, server: Server) 
 
 
 def test_empty_lines_alone_keep_no_connection_open(world: World, client: Peer) -> None:
-    for _ in range(round(IDLE_SECONDS)):
+    for _ in range(round(CLIENT_IDLE_SECONDS)):
         client.sends(b"\r\n" * 100)
         world.pass_time(1)
     world.pass_time(LATE)
@@ -146,7 +146,7 @@ def test_an_idle_client_is_closed_after_a_while(world: World, client: Peer, serv
     server.connection.sends(OK)
     client.receives()
 
-    world.pass_time(IDLE_SECONDS - 1)
+    world.pass_time(CLIENT_IDLE_SECONDS - 1)
     assert client.is_open
 
     world.pass_time(1 + LATE)

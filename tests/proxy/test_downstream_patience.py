@@ -2,8 +2,19 @@
 
 import pytest
 
-from kairos.proxy.downstream import HEAD_SECONDS, LARGEST_BACKLOG, STALL_SECONDS
-from tests.proxy.messages import GET, GET_SENT, LARGE, LARGE_OK, LATE, OK, OK_SENT, error_of
+from kairos.proxy.downstream import LARGEST_BACKLOG
+from tests.proxy.messages import (
+    GET,
+    GET_SENT,
+    HEAD_SECONDS,
+    LARGE,
+    LARGE_OK,
+    LATE,
+    OK,
+    OK_SENT,
+    STALL_SECONDS,
+    error_of,
+)
 from tests.proxy.world import Peer, Server, World, body_of, masked, status_of
 
 # Deadlines.
@@ -45,9 +56,9 @@ def test_a_body_must_begin(world: World, client: Peer, server: Server) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"begin"])
 def test_a_body_must_go_on(world: World, client: Peer, server: Server, body: bytes) -> None:
-    client.sends(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + body)
+    client.sends(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n" + body)
     world.pass_time(STALL_SECONDS - 1)
-    client.sends(b"more")
+    client.sends(b"more" * 2500)
     world.pass_time(STALL_SECONDS - 1)
     assert client.receives() == b""
 
@@ -64,12 +75,10 @@ def test_a_slow_upload_over_a_connection_that_was_idle_goes_on(world: World, cli
     server.connection.sends(OK)
     client.receives()
 
-    client.sends(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
-    for _ in range(3):
+    client.sends(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 36000\r\n\r\n")
+    for _ in range(4):
         world.pass_time(STALL_SECONDS / 2)
-        client.sends(b"x")
-    world.pass_time(STALL_SECONDS / 2)
-    client.sends(b"x")
+        client.sends(b"x" * 9000)
     server.connection.sends(OK)
 
     assert len(server.connections) == 1
@@ -112,7 +121,7 @@ def test_a_client_that_reads_slowly_is_not_given_up(world: World, client: Peer, 
 
     for _ in range(5):
         world.pass_time(STALL_SECONDS - 2)
-        client.reads(1000)
+        client.reads(10_000)
     assert client.is_open
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from kairos.proxy.downstream import LARGEST_BODY, LARGEST_HEAD, LINGER_SECONDS, MOST_FIELDS
+from kairos.proxy.downstream import LINGER_SECONDS
 from kairos.shm import layout
-from tests.proxy.messages import GET, LATE, OK, error_of
+from tests.proxy.messages import GET, LARGEST_BODY, LARGEST_HEAD, LATE, MOST_FIELDS, OK, error_of
 from tests.proxy.world import Peer, Server, World, status_of
 
 LONG_LINE = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * LARGEST_HEAD

@@ -9,9 +9,8 @@ from functools import partial
 import pytest
 
 from kairos.proxy.exchange import Exchange
-from kairos.proxy.pool import CONNECT_SECONDS
 from kairos.shm import layout
-from tests.proxy.messages import GET, LARGE, LATE, OK, OK_SENT, POSTS, error_of
+from tests.proxy.messages import CONNECT_SECONDS, GET, LARGE, LATE, OK, OK_SENT, POSTS, error_of
 from tests.proxy.world import Peer, Server, World, body_of, masked, status_of
 
 

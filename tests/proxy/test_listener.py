@@ -59,7 +59,7 @@ def test_clients_are_accepted_with_their_address(
         listener.start()
         clients = [socket.create_connection(listening.getsockname()) for _ in range(3)]
         await accepted(plane, 3)
-        addresses = {downstream.client for downstream in plane.downstreams}
+        addresses = {downstream.address for downstream in plane.downstreams}
         listener.close()
         await all_gone(plane)
         for client in clients:

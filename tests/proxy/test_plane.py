@@ -6,7 +6,7 @@ from tests.proxy.world import World
 
 
 def test_request_ids_are_random_uuids(world: World) -> None:
-    ids = [world.plane.request_id() for _ in range(1000)]
+    ids = [world.plane.request_id().decode() for _ in range(1000)]
 
     assert len(set(ids)) == 1000
     for text in ids:

@@ -7,19 +7,26 @@ import ssl
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 
-from kairos.config.document import Backend
+from kairos.config.document import Backend, Settings, Timeouts, Tls
 from kairos.errors import Retry, UpstreamError
+from kairos.proxy.connector import tls_context
+from kairos.proxy.generation import Snapshot
 from kairos.proxy.plane import DataPlane
-from kairos.proxy.pool import CONNECT_SECONDS, IDLE_SECONDS, MOST_REQUESTS, Pool, Pools
+from kairos.proxy.pool import JITTER, TRUSTED_SECONDS, Pool, Pools
 from kairos.proxy.upstream import Upstream
+from kairos.routing.router import Router
 from kairos.shm import layout
 from kairos.shm.zone import Zone
+from tests.proxy.messages import CONNECT_SECONDS, IDLE_SECONDS, TIMEOUTS
 from tests.proxy.world import Server, World
+
+GAUGE = 40  # any column of the row
 
 
 @pytest.fixture
@@ -29,12 +36,12 @@ def server(world: World) -> Server:
 
 @pytest.fixture
 def pool(world: World, server: Server) -> Pool:
-    return Pool(world.plane, server.backend)
+    return Pool(world.plane, server.backend, GAUGE)
 
 
 def opened(world: World, pool: Pool) -> Upstream:
     """Open a connection."""
-    upstream: Upstream = world.loop.run_until_complete(pool.connect())
+    upstream: Upstream = world.loop.run_until_complete(pool.connect(CONNECT_SECONDS))
     return upstream
 
 
@@ -46,7 +53,7 @@ def failure(world: World, pool: Pool) -> UpstreamError:
 
 
 def test_an_empty_pool_has_nothing_to_take(pool: Pool) -> None:
-    assert pool.take() is None
+    assert pool.take(True) is None
 
 
 def test_the_freshest_connection_is_taken_first(world: World, pool: Pool) -> None:
@@ -54,9 +61,9 @@ def test_the_freshest_connection_is_taken_first(world: World, pool: Pool) -> Non
     pool.give(first)
     pool.give(second)
 
-    assert pool.take() is second
-    assert pool.take() is first
-    assert pool.take() is None
+    assert pool.take(True) is second
+    assert pool.take(True) is first
+    assert pool.take(True) is None
     assert world.count(layout.UPSTREAM_REUSES) == 2
 
 
@@ -68,8 +75,8 @@ def test_a_connection_that_was_idle_too_long_is_not_taken(world: World, pool: Po
     pool.give(fresh)
     world.plane.ticker.now += 1.5
 
-    assert pool.take() is fresh
-    assert pool.take() is None
+    assert pool.take(True) is fresh
+    assert pool.take(True) is None
     assert old.is_closing
 
 
@@ -79,20 +86,41 @@ def test_a_connection_that_ends_leaves_the_pool(world: World, pool: Pool, server
 
     server.connection.leaves()
 
-    upstream = pool.take()
+    upstream = pool.take(True)
     assert upstream is not None
     assert not upstream.is_closing
-    assert pool.take() is None
+    assert pool.take(True) is None
 
 
 def test_a_connection_serves_a_bounded_number_of_requests(world: World, pool: Pool) -> None:
     upstream = opened(world, pool)
-    upstream.requests = MOST_REQUESTS
+    upstream.requests = TIMEOUTS.upstream_requests
 
     pool.give(upstream)
 
-    assert pool.take() is None
+    assert pool.take(True) is None
     assert upstream.is_closing
+
+
+def test_a_connection_lives_for_a_bounded_time(world: World, pool: Pool) -> None:
+    upstream = opened(world, pool)
+    shortest = world.plane.ticker.now + TIMEOUTS.upstream_life * (1 - JITTER)
+    assert shortest <= upstream.expires <= shortest + 2 * JITTER * TIMEOUTS.upstream_life
+
+    upstream.expires = world.plane.ticker.now
+    pool.give(upstream)
+
+    assert pool.take(True) is None
+    assert upstream.is_closing
+
+
+def test_idle_connections_are_kept_without_end_if_the_config_says_so(world: World, pool: Pool) -> None:
+    world.configure(timeouts=Timeouts(upstream_idle=0, upstream_life=0))
+    upstream = opened(world, pool)
+    pool.give(upstream)
+    world.plane.ticker.now += 1_000_000
+
+    assert pool.take(True) is upstream
 
 
 def test_a_drain_keeps_no_connection(world: World, pool: Pool) -> None:
@@ -101,7 +129,7 @@ def test_a_drain_keeps_no_connection(world: World, pool: Pool) -> None:
 
     pool.give(upstream)
 
-    assert pool.take() is None
+    assert pool.take(True) is None
     assert upstream.is_closing
 
 
@@ -128,7 +156,7 @@ def test_a_connection_that_is_closed_at_once_was_not_opened(world: World, pool: 
 
 
 def test_a_name_that_is_not_known(world: World) -> None:
-    error = failure(world, Pool(world.plane, Backend("http", "nowhere.test", 80)))
+    error = failure(world, Pool(world.plane, Backend("http", "nowhere.test", 80), GAUGE))
 
     assert (error.reason, error.retry) == ("name_not_resolved", Retry.ALWAYS)
     assert "nowhere" not in error.message
@@ -142,7 +170,7 @@ def test_all_addresses_of_a_name_are_tried(world: World) -> None:
     world.servers["10.0.0.7", 80].error = ConnectionRefusedError
     world.servers["10.0.0.8", 80].error = ConnectionRefusedError
 
-    opened(world, Pool(world.plane, Backend("http", "three.test", 80)))
+    opened(world, Pool(world.plane, Backend("http", "three.test", 80), GAUGE))
 
     assert len(world.servers["10.0.0.9", 80].connections) == 1
 
@@ -161,7 +189,9 @@ def real(run: Callable[..., DataPlane]) -> DataPlane:
     """A data plane on a real event loop."""
 
     async def make() -> DataPlane:
-        return DataPlane(asyncio.get_running_loop(), Zone(1, columns=64, words=64).row(0), 0.0)
+        plane = DataPlane(asyncio.get_running_loop(), Zone(1, columns=64, words=64).row(0), 0.0)
+        plane.snapshot = Snapshot(1, Settings(), Router.empty(), {})
+        return plane
 
     return run(make())
 
@@ -174,12 +204,12 @@ def listening() -> Iterator[socket.socket]:
 
 def pool_to(plane: DataPlane, sock: socket.socket, scheme: str = "http") -> Pool:
     host, port = sock.getsockname()[:2]
-    return Pool(plane, Backend(scheme, host, port))
+    return Pool(plane, Backend(scheme, host, port), GAUGE)
 
 
 def test_opens_a_connection_without_delay(run: Any, real: DataPlane, listening: socket.socket) -> None:
     async def scenario() -> int:
-        upstream = await pool_to(real, listening).connect()
+        upstream = await pool_to(real, listening).connect(CONNECT_SECONDS)
         sock = upstream._transport.get_extra_info("socket")
         nodelay: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         upstream.abort()
@@ -189,12 +219,50 @@ def test_opens_a_connection_without_delay(run: Any, real: DataPlane, listening: 
     assert real.row.load(layout.UPSTREAM_CONNECTS) == 1
 
 
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"], ids=["closes", "speaks"])
+@pytest.mark.parametrize("may_be_stale", [True, False])
+def test_a_connection_that_the_backend_has_closed_is_seen_before_it_is_used(
+    run: Any, real: DataPlane, listening: socket.socket, says: bytes, may_be_stale: bool
+) -> None:
+    """The end has arrived, but the event loop has not told us yet."""
+
+    async def scenario() -> tuple[Upstream | None, Upstream]:
+        pool = pool_to(real, listening)
+        upstream = await pool.connect(CONNECT_SECONDS)
+        backend, _ = listening.accept()
+        pool.give(upstream)
+        if may_be_stale:
+            upstream.idle_since -= TRUSTED_SECONDS
+        backend.sendall(says)
+        backend.close()
+        return pool.take(may_be_stale), upstream
+
+    taken, upstream = run(scenario())
+
+    assert taken is None
+    assert upstream.is_closing
+
+
+def test_a_connection_that_is_alive_stays_as_it_is_when_it_is_looked_at(
+    run: Any, real: DataPlane, listening: socket.socket
+) -> None:
+    async def scenario() -> bool:
+        pool = pool_to(real, listening)
+        upstream = await pool.connect(CONNECT_SECONDS)
+        pool.give(upstream)
+        taken = pool.take(False)
+        upstream.abort()
+        return taken is upstream
+
+    assert run(scenario())
+
+
 def test_a_port_where_nobody_listens(run: Any, real: DataPlane, listening: socket.socket) -> None:
     pool = pool_to(real, listening)
     listening.close()
 
     with pytest.raises(UpstreamError) as failed:
-        run(pool.connect())
+        run(pool.connect(CONNECT_SECONDS))
 
     assert (failed.value.reason, failed.value.retry) == ("connect_refused", Retry.ALWAYS)
     assert real.row.load(layout.UPSTREAM_FAILURES) == 1
@@ -204,7 +272,7 @@ def test_opens_a_connection_over_ipv6(run: Any, real: DataPlane) -> None:
     with closing(socket.create_server(("::1", 0), family=socket.AF_INET6)) as sock:
 
         async def scenario() -> None:
-            (await pool_to(real, sock).connect()).abort()
+            (await pool_to(real, sock).connect(CONNECT_SECONDS)).abort()
 
         run(scenario())
 
@@ -212,7 +280,7 @@ def test_opens_a_connection_over_ipv6(run: Any, real: DataPlane) -> None:
 def test_a_backend_that_does_not_speak_tls(run: Any, real: DataPlane, listening: socket.socket) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        connecting = loop.create_task(pool_to(real, listening, "https").connect())
+        connecting = loop.create_task(pool_to(real, listening, "https").connect(CONNECT_SECONDS))
         listening.setblocking(False)
         sock, _ = await loop.sock_accept(listening)
         with closing(sock):
@@ -230,7 +298,7 @@ def test_an_attempt_can_be_given_up_in_the_middle_of_a_handshake(
 ) -> None:
     async def scenario() -> bytes:
         loop = asyncio.get_running_loop()
-        connecting = loop.create_task(pool_to(real, listening, "https").connect())
+        connecting = loop.create_task(pool_to(real, listening, "https").connect(CONNECT_SECONDS))
         listening.setblocking(False)
         sock, _ = await loop.sock_accept(listening)
         with closing(sock):
@@ -250,7 +318,7 @@ def test_a_failed_attempt_leaves_nothing_to_collect(run: Any, real: DataPlane, l
 
     async def fails() -> weakref.ref[UpstreamError] | None:
         try:
-            await pool.connect()
+            await pool.connect(CONNECT_SECONDS)
         except UpstreamError as error:
             return weakref.ref(error)
         return None
@@ -270,7 +338,7 @@ def test_a_failed_attempt_leaves_nothing_to_collect(run: Any, real: DataPlane, l
 
 
 def test_backends_with_the_same_address_share_a_pool(world: World) -> None:
-    pools = Pools(world.plane)
+    pools = Pools(world.plane, world.zone)
     pool = pools.of(Backend("http", "10.0.0.1", 80, weight=1))
 
     assert pools.of(Backend("http", "10.0.0.1", 80, weight=5)) is pool
@@ -279,8 +347,31 @@ def test_backends_with_the_same_address_share_a_pool(world: World) -> None:
     assert pools.of(Backend("http", "10.0.0.1", 81)) is not pool
 
 
+def test_connections_that_verify_differently_are_never_shared(world: World) -> None:
+    pools = Pools(world.plane, world.zone)
+    pool = pools.of(Backend("https", "10.0.0.1", 443))
+
+    assert pools.of(Backend("https", "10.0.0.1", 443, tls=Tls(verify=False))) is not pool
+    assert pools.of(Backend("https", "10.0.0.1", 443, tls=Tls(server_name="a.test"))) is not pool
+    assert pools.of(Backend("https", "10.0.0.1", 443)) is pool
+
+
+def test_certificates_are_verified_unless_the_config_says_otherwise() -> None:
+    usual, lax = tls_context(True, None, ""), tls_context(False, None, "")
+
+    assert (usual.verify_mode, usual.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert (lax.verify_mode, lax.check_hostname) == (ssl.CERT_NONE, False)
+
+
+def test_a_file_of_authorities_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"ca\.pem cannot be used"):
+        tls_context(True, str(tmp_path / "ca.pem"), "")
+
+
 def test_a_pool_lives_as_long_as_somebody_uses_it(world: World) -> None:
-    pools = Pools(world.plane)
+    pools = Pools(world.plane, world.zone)
     backend = Backend("http", "10.0.0.1", 80)
     pool = weakref.ref(pools.of(backend))
     assert pool() is None
@@ -290,7 +381,7 @@ def test_a_pool_lives_as_long_as_somebody_uses_it(world: World) -> None:
 
 
 def test_closing_all_pools_ends_what_is_idle(world: World, server: Server) -> None:
-    pools = Pools(world.plane)
+    pools = Pools(world.plane, world.zone)
     pool = pools.of(server.backend)
     upstream = opened(world, pool)
     pool.give(upstream)
@@ -301,18 +392,16 @@ def test_closing_all_pools_ends_what_is_idle(world: World, server: Server) -> No
 
 
 def test_a_pool_tells_whom_it_leads_to(world: World) -> None:
-    pool = Pool(world.plane, Backend("http", "2001:db8::1", 80))
+    pool = Pool(world.plane, Backend("http", "2001:db8::1", 80), GAUGE)
 
-    assert (pool.address, pool.authority) == ("http://[2001:db8::1]", b"[2001:db8::1]")
-    assert pool._tls is None
-    tls = Pool(world.plane, Backend("https", "example.com", 443))._tls
-    assert tls is not None
-    assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert (pool.address, pool.host_line) == ("http://[2001:db8::1]", b" HTTP/1.1\r\nHost: [2001:db8::1]\r\n")
+    assert not pool.is_tls
+    assert Pool(world.plane, Backend("https", "example.com", 443), GAUGE).is_tls
 
 
 def test_connecting_takes_no_longer_than_the_limit(world: World, pool: Pool, server: Server) -> None:
     server.is_silent = True
-    connecting = world.loop.create_task(pool.connect())
+    connecting = world.loop.create_task(pool.connect(CONNECT_SECONDS))
 
     world.pass_time(CONNECT_SECONDS + 0.25)
 

@@ -18,7 +18,7 @@ def head_and_body(answer: bytes) -> tuple[list[bytes], bytes]:
 
 def refusal(error: KairosError, path: str = "", has_body: bool = True) -> tuple[list[bytes], bytes]:
     return head_and_body(
-        local_reply(LocalReply.refusal(error), "an-id", b"Own: line\r\n", path=path, has_body=has_body)
+        local_reply(LocalReply.refusal(error), b"an-id", b"Own: line\r\n", path=path, has_body=has_body)
     )
 
 
@@ -70,7 +70,7 @@ def test_an_unauthenticated_client_is_told_how_to_authenticate() -> None:
     ("error", "text"),
     [
         (UpstreamError("the connection failed"), "Upstream error for /a/b: the connection failed"),
-        (UpstreamTimeout("Request timeout after 30s"), "Request timeout after 30s"),
+        (UpstreamTimeout("Request timeout after 30s", reason=""), "Request timeout after 30s"),
         (BadRequest("The request is malformed"), "The request is malformed"),
     ],
 )
@@ -85,7 +85,7 @@ def test_any_path_is_valid_json() -> None:
 
 
 def test_another_reply_is_sent_as_it_is() -> None:
-    lines, body = head_and_body(local_reply(LocalReply(200, b"hello", "text/plain"), "an-id", b""))
+    lines, body = head_and_body(local_reply(LocalReply(200, b"hello", "text/plain"), b"an-id", b""))
 
     assert lines[:3] == [b"HTTP/1.1 200 OK", b"Content-Type: text/plain", b"Content-Length: 5"]
     assert body == b"hello"

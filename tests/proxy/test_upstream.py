@@ -2,9 +2,9 @@
 
 import pytest
 
-from kairos.proxy.upstream import CLOSE_SECONDS, LARGEST_HEAD
+from kairos.proxy.upstream import CLOSE_SECONDS
 from kairos.shm import layout
-from tests.proxy.messages import GET, LARGE, LATE, OK, OK_SENT, PUT, RESPONSES, error_of, unchunked
+from tests.proxy.messages import GET, LARGE, LARGEST_HEAD, LATE, OK, OK_SENT, PUT, RESPONSES, error_of, unchunked
 from tests.proxy.world import Peer, Server, World, body_of, masked, status_of
 
 # Responses, RFC 9112 section 6.3.

@@ -1,6 +1,7 @@
 """A data plane between clients and backends that the test plays: real objects, no network, time that stands still."""
 
 import asyncio
+import os
 import re
 import socket
 from collections import deque
@@ -40,6 +41,7 @@ class Peer:
         self.protocol: Any = protocol
         self.transport = Wire(protocol, **extra)
         self.is_lost = False
+        self.sockets: list[socket.socket] = []  # what lies below the transport, for who looks at it
         self._world = world
         self._unread: deque[bytes | None] = deque()
         world.peers.append(self)
@@ -62,9 +64,14 @@ class Peer:
 
     def resets(self) -> None:
         """Break the connection off."""
-        self.is_lost = True
-        self.transport.lose(ConnectionResetError())
+        self._lose(ConnectionResetError())
         self._world.settle()
+
+    def _lose(self, error: Exception | None = None) -> None:
+        self.is_lost = True
+        self.transport.lose(error)
+        for sock in self.sockets:
+            sock.close()
 
     def receives(self) -> bytes:
         """Return what came since the last call."""
@@ -89,8 +96,7 @@ class Peer:
         if self.is_lost:
             return False
         if self.transport.is_closing() and (self.transport.is_aborted or not self.transport.get_write_buffer_size()):
-            self.is_lost = True
-            self.transport.lose()
+            self._lose()
             return True
         if self._unread and self.transport.is_reading():
             data = self._unread.popleft()
@@ -155,8 +161,11 @@ class ManualLoop(asyncio.SelectorEventLoop):
         self, factory: Callable[[], asyncio.Protocol], *, sock: socket.socket, **_: Any
     ) -> tuple[asyncio.Transport, asyncio.Protocol]:
         server = self._reached.pop(sock)
-        sock.close()
         peer = Peer(self._world, factory())
+        ours, theirs = socket.socketpair()
+        os.dup2(ours.fileno(), sock.fileno())
+        ours.close()
+        peer.sockets = [sock, theirs]
         if server.reads_nothing:
             peer.stops_reading()
         server.connections.append(peer)

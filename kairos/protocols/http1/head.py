@@ -69,9 +69,9 @@ class RequestHead:
             end += 1
         self.method = text[:space]
         self.target = text[space + 1 : end]
-        if text[end] != _SPACE:  # HTTP/0.9 has no version
+        if text[end] != _SPACE or text[end + 1] != _H:  # HTTP/0.9 has no version, RTSP another name
             raise BadRequest("The request line is malformed", reason="malformed_request")
-        if text[end + 1] != _H or text[end + 6] != _ONE or text[end + 8] > _ONE:  # the parser has seen to the form
+        if text[end + 6] != _ONE or text[end + 8] > _ONE:  # the parser has seen to the form
             raise _unknown_version()
         self.is_http11 = text[end + 8] == _ONE
         host, length, coding, self.connection, te, expect = REQUEST_FACTS.values(raw)
@@ -192,7 +192,7 @@ def validate_response(raw: bytes) -> None:
     except httptools.HttpParserError:
         raise UpstreamError("the answer is malformed", reason="malformed_response") from None
     text = raw  # a pointer when compiled
-    if text[5] != _ONE or text[9] == _ZERO:  # RFC 9110 section 15: a status begins with 1
+    if text[0] != _H or text[5] != _ONE or text[9] == _ZERO:  # RFC 9110 section 15: a status begins with 1
         raise UpstreamError("the answer is of an unknown version or status", reason="malformed_response")
 
 

@@ -41,8 +41,7 @@ def request_head(
 
 
 def response_head(head: ResponseHead, after: bytes) -> bytes:
-    """Return the head to send to the client; `after` ends it: the lines to add, the empty one, and what there is
-    of the body."""
+    """Return the head to send to the client; `after` ends it: our lines, the empty one, the first of the body."""
     raw = head.raw
     usual = BODILESS_COPY if head.status == 204 else RESPONSE_COPY
     is_usual = head.connection is None or head.connection == b"keep-alive"

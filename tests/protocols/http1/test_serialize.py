@@ -2,19 +2,19 @@
 
 import pytest
 
+from kairos.protocols.http1.forwarded import told_lines
 from kairos.protocols.http1.head import RequestHead, ResponseHead
-from kairos.protocols.http1.serialize import forwarded, interim_head, local_head, request_head, response_head
-
-FORWARDED = forwarded("192.0.2.1", "http")
+from kairos.protocols.http1.serialize import host_line, interim_head, local_head, request_head, response_head
 
 
-def to_backend(*lines: bytes, target: bytes = b"/internal?q") -> bytes:
+def to_backend(*lines: bytes, target: bytes = b"/internal?q", trusted: bool = False) -> bytes:
     head = RequestHead(b"\r\n".join([*lines, b"", b""]))
-    return request_head(head, target, b"backend:8080", FORWARDED, b"an-id")
+    told = told_lines(b"192.0.2.1", b"http", head.host)
+    return request_head(head, target, host_line(b"backend:8080"), told, b"an-id", trusted)
 
 
-def to_client(*lines: bytes, own_lines: bytes = b"", chunked: bool = False, to_head: bool = False) -> bytes:
-    return response_head(ResponseHead(b"\r\n".join([*lines, b"", b""]), to_head), own_lines, chunked)
+def to_client(*lines: bytes, own_lines: bytes = b"", to_head: bool = False) -> bytes:
+    return response_head(ResponseHead(b"\r\n".join([*lines, b"", b""]), to_head), own_lines + b"\r\n")
 
 
 def test_a_backend_gets_the_fields_that_are_for_it_and_what_we_vouch_for() -> None:
@@ -48,6 +48,8 @@ def test_a_backend_gets_the_fields_that_are_for_it_and_what_we_vouch_for() -> No
         b"X-Forwarded-For: 192.0.2.1\r\n"
         b"X-Forwarded-Proto: http\r\n"
         b"X-Forwarded-Host: example.com\r\n"
+        b"TE: trailers\r\n"
+        b"Connection: TE\r\n"
         b"X-Request-ID: an-id\r\n"
         b"\r\n"
     )
@@ -107,10 +109,9 @@ def test_a_client_gets_the_fields_that_are_for_it_and_our_lines() -> None:
     )
 
 
-def test_a_response_of_unknown_length_is_chunked_anew() -> None:
+def test_the_framing_of_the_backend_is_not_passed_on() -> None:
     lines = (b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", b"A: b")
 
-    assert to_client(*lines, chunked=True) == b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert to_client(*lines) == b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n"
 
 
@@ -133,5 +134,16 @@ def test_a_local_answer() -> None:
     assert local_head(499, "text/plain", 0, b"").startswith(b"HTTP/1.1 499 Unknown\r\n")
 
 
-def test_the_forwarded_lines_of_a_connection() -> None:
-    assert forwarded("2001:db8::1", "https") == b"X-Forwarded-For: 2001:db8::1\r\nX-Forwarded-Proto: https\r\n"
+def test_a_trusted_peer_may_tell_the_port_and_a_client_may_not() -> None:
+    lines = (b"GET / HTTP/1.1", b"Host: a", b"X-Forwarded-Port: 443", b"X-Real-IP: 198.51.100.7")
+
+    assert b"X-Forwarded-Port: 443\r\nX-Real-IP: 198.51.100.7\r\n" in to_backend(*lines, trusted=True)
+    assert b"443" not in to_backend(*lines)
+    assert b"198.51.100.7" not in to_backend(*lines)
+
+
+def test_who_takes_trailers_says_so_to_the_backend() -> None:
+    written = to_backend(b"GET / HTTP/1.1", b"Host: a", b"TE: trailers, gzip;q=0.5", b"Connection: TE")
+
+    assert b"gzip" not in written
+    assert written.count(b"TE: trailers\r\nConnection: TE\r\n") == 1
