@@ -14,8 +14,8 @@ import uvloop
 from kairos.proxy.listener import BATCH, PAUSE_SECONDS, Listener, most_for_clients
 from kairos.proxy.plane import DataPlane
 from kairos.shm import layout
-from kairos.shm.zone import Zone
 from tests.fakes import ManualClock
+from tests.proxy.world import plane_on
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -27,7 +27,7 @@ def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture
 def plane(loop: asyncio.AbstractEventLoop) -> DataPlane:
-    return DataPlane(loop, Zone(1, columns=64, words=64).row(0), 0.0)
+    return plane_on(loop)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ class FakeLoop:
 def fake_listener(sock: FakeSocket, descriptors: int = 1000) -> tuple[Listener, FakeLoop]:
     loop: Any = FakeLoop()
     listening: Any = sock
-    listener = Listener(DataPlane(loop, Zone(1, columns=64, words=64).row(0), 0.0), listening, descriptors)
+    listener = Listener(plane_on(loop), listening, descriptors)
     listener.start()
     return listener, loop
 

@@ -13,18 +13,15 @@ from typing import Any
 import pytest
 import uvloop
 
-from kairos.config.document import Backend, Settings, Timeouts, Tls
+from kairos.config.document import Backend, Timeouts, Tls
 from kairos.errors import Retry, UpstreamError
 from kairos.proxy.connector import tls_context
-from kairos.proxy.generation import Snapshot
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.pool import JITTER, TRUSTED_SECONDS, Pool, Pools
 from kairos.proxy.upstream import Upstream
-from kairos.routing.router import Router
 from kairos.shm import layout
-from kairos.shm.zone import Zone
 from tests.proxy.messages import CONNECT_SECONDS, IDLE_SECONDS, TIMEOUTS
-from tests.proxy.world import Server, World
+from tests.proxy.world import Server, World, plane_on
 
 GAUGE = 40  # any column of the row
 
@@ -189,9 +186,7 @@ def real(run: Callable[..., DataPlane]) -> DataPlane:
     """A data plane on a real event loop."""
 
     async def make() -> DataPlane:
-        plane = DataPlane(asyncio.get_running_loop(), Zone(1, columns=64, words=64).row(0), 0.0)
-        plane.snapshot = Snapshot(1, Settings(), Router.empty(), {})
-        return plane
+        return plane_on(asyncio.get_running_loop())
 
     return run(make())
 

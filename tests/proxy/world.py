@@ -14,6 +14,7 @@ from kairos.proxy.generation import Snapshot
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.snapshot import SnapshotBuilder
 from kairos.proxy.ticker import TICK_SECONDS
+from kairos.routing.router import Router
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from tests.fakes import FakeTransport, ManualClock
@@ -247,6 +248,13 @@ class World:
         assert self.count(layout.UPSTREAM_OPEN) == 0
         assert sum(self.responses()) == self.count(layout.REQUESTS)
         assert not self.plane.downstreams
+
+
+def plane_on(loop: asyncio.AbstractEventLoop) -> DataPlane:
+    """Make a data plane without routes on an event loop."""
+    plane = DataPlane(loop, Zone(1, columns=64, words=64).row(0), 0.0)
+    plane.snapshot = Snapshot(1, Settings(), Router.empty(), {})
+    return plane
 
 
 def finished(steps: Generator[None, None, Snapshot]) -> Snapshot:
