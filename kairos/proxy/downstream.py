@@ -202,6 +202,7 @@ class Downstream:
     def abort(self) -> None:
         """Break off at once: the client must see that what it has is not whole."""
         self._is_closing = True
+        self.deadline = _NEVER
         self._exchange = None
         self._transport.abort()
 

@@ -149,6 +149,7 @@ class Upstream:
         """End the connection and its exchange at once, whatever is in flight."""
         self._exchange = None
         self.is_closing = True
+        self.deadline = _NEVER
         self._transport.abort()
 
     # What the event loop calls.
