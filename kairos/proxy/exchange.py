@@ -140,8 +140,8 @@ class Exchange:
             match = snapshot.matcher.match(head.method, head.host, head.target)
             route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
             self.route = route
-            if route.limits is not None:
-                error = limits.head_over(route.limits, head.raw)
+            if route.head_limits is not None:
+                error = limits.head_over(route.head_limits, head.raw)
                 if error is not None:
                     raise error
             if head.body_length > route.body_bytes:

@@ -13,7 +13,7 @@ cdef class ProxyRoute:
     cdef readonly double connect_seconds
     cdef readonly double exchange_seconds
     cdef readonly tuple filters
-    cdef readonly object limits
+    cdef readonly object head_limits
     cdef readonly str pattern
     cdef readonly bint preserves_host
     cdef readonly double response_head_seconds

@@ -1,7 +1,7 @@
 """What one config generation built, swapped whole: the routes, and the bounds that hold before a route is known."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
@@ -10,14 +10,8 @@ from kairos.proxy.client import Forwarding
 from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
+    from kairos.balancing.balancer import Balancer
     from kairos.proxy.pool import Pool
-
-
-class Balancer(Protocol):
-    """What a route asks of its balancer."""
-
-    def choices(self, client: str) -> "Sequence[Pool]":
-        """Return all backends, first choice first, for a request of the client with this address."""
 
 
 class ProxyRoute:
@@ -32,7 +26,7 @@ class ProxyRoute:
         "connect_seconds",
         "exchange_seconds",
         "filters",
-        "limits",
+        "head_limits",
         "pattern",
         "preserves_host",
         "response_head_seconds",
@@ -43,22 +37,22 @@ class ProxyRoute:
         self,
         pattern: str,
         filters: Sequence[Filter],
-        balancer: Balancer,
+        balancer: "Balancer[Pool]",
         column: int,
         *,
         limits: Limits | None = None,
+        has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
     ) -> None:
-        """`limits` is None for a route that has none of its own for the head."""
-        timeouts = timeouts or Timeouts()
+        limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
         self.balancer = balancer
         self.column = column
         self.preserves_host = preserves_host
-        self.limits = limits
-        self.body_bytes = (limits or Limits()).body_bytes
+        self.head_limits = limits if has_own_head_limits else None
+        self.body_bytes = limits.body_bytes
         self.body_rate = timeouts.rate
         self.body_stall_seconds = timeouts.body_stall
         self.connect_seconds = timeouts.connect

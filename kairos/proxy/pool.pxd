@@ -12,7 +12,7 @@ cdef Py_ssize_t _REUSES
 cdef class Pool:
     cdef object __weakref__
     cdef object _connector
-    cdef Py_ssize_t _gauge
+    cdef readonly Py_ssize_t gauge
     cdef list _idle
     cdef DataPlane _plane
     cdef readonly str address

@@ -24,7 +24,7 @@ _REUSES = layout.UPSTREAM_REUSES
 class Pool:
     """Keep the connections to one backend. The freshest idle one is used first, so that the others can age out."""
 
-    __slots__ = ("__weakref__", "_connector", "_gauge", "_idle", "_plane", "address", "backend", "host_line", "is_tls")
+    __slots__ = ("__weakref__", "_connector", "_idle", "_plane", "address", "backend", "gauge", "host_line", "is_tls")
 
     def __init__(self, plane: "DataPlane", backend: Backend, gauge: int) -> None:
         """`gauge` is the column of the worker's row that tells how many exchanges the backend has in flight."""
@@ -33,7 +33,7 @@ class Pool:
         self.address = f"{backend.scheme}://{backend.authority}"
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
-        self._gauge = gauge
+        self.gauge = gauge
         self._idle: list[Upstream] = []
         self._connector = Connector(plane, backend)
 
@@ -78,11 +78,11 @@ class Pool:
 
     def entered(self) -> None:
         """Count an exchange that this backend has in flight."""
-        self._plane.row.add(self._gauge, 1)
+        self._plane.row.add(self.gauge, 1)
 
     def left(self) -> None:
         """Count it no more."""
-        self._plane.row.add(self._gauge, -1)
+        self._plane.row.add(self.gauge, -1)
 
     async def connect(self, seconds: float) -> "Upstream":
         """Open a connection within `seconds`. Raises UpstreamError, after which any request may be sent elsewhere."""
@@ -108,7 +108,7 @@ class Pools:
         key = (backend.scheme, backend.host, backend.port, backend.tls)
         pool = self._pools.get(key)
         if pool is None:
-            gauge = self._zone.column(f"in flight {backend.scheme}://{backend.host}:{backend.port}")
+            gauge = self._zone.gauge(f"in flight {backend.scheme}://{backend.host}:{backend.port}")
             pool = self._pools[key] = Pool(self._plane, backend, gauge)
         return pool
 

@@ -1,15 +1,18 @@
 """Build what a config generation needs: the router, and where its routes lead."""
 
+import random
 from collections.abc import Generator
 from functools import partial
 
-from kairos.balancing.round_robin import RoundRobin
-from kairos.config.document import Route, Settings
+from kairos._speedups.selection import Loads
+from kairos.balancing.algorithms import Only
+from kairos.balancing.balancer import Balancer, balancer
+from kairos.config.document import Limits, Route, Settings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
 from kairos.proxy.generation import ProxyRoute, Snapshot
 from kairos.proxy.plane import DataPlane
-from kairos.proxy.pool import Pools
+from kairos.proxy.pool import Pool, Pools
 from kairos.routing.router import Entry, Router, entry_of
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
 from kairos.shm.zone import Zone
@@ -28,12 +31,14 @@ class SnapshotBuilder:
         first, *lines = document.splitlines()
         settings = Settings.decode(first)
         old = previous.entries if previous is not None else {}
+        is_bound_alike = previous is not None and previous.settings.limits == settings.limits
+        reusable = old if is_bound_alike else {}
         entries = self._builtins(settings, old)
         for line in lines:
-            entries[line] = old.get(line) or self._entry(Route.decode(line))
+            entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
             yield
-        removed = [entry for line, entry in old.items() if line not in entries]
-        added = [entry for line, entry in entries.items() if line not in old]
+        removed = [entry for line, entry in old.items() if entries.get(line) is not entry]
+        added = [entry for line, entry in entries.items() if old.get(line) is not entry]
         router = previous.router if previous is not None else Router.empty()
         router = yield from router.changed(removed, added)
         return Snapshot(generation, settings, router, entries)
@@ -50,17 +55,19 @@ class SnapshotBuilder:
         for endpoint in ENDPOINTS:
             path = settings.builtin_prefix + endpoint.path
             key = b"builtin " + path.encode()
-            route = ProxyRoute(path, [endpoint(self._plane)], RoundRobin((), int), self._zone.column(path))
+            route = ProxyRoute(path, [endpoint(self._plane)], Only(()), self._zone.column(path))
             entries[key] = old.get(key) or Entry(path, path, METHODS, route, builtin=True)
         return entries
 
-    def _entry(self, route: Route) -> Entry:
+    def _entry(self, route: Route, bounds: Limits) -> Entry:
+        """Make a route; `bounds` have been applied to the head of its requests before they come to it."""
         destination = ProxyRoute(
             route.external_path,
             self._filters(route),
-            RoundRobin([self._pools.of(backend) for backend in route.backends], self._position(route)),
+            self._balancer(route),
             self._zone.column(route.external_path),
             limits=route.limits,
+            has_own_head_limits=_of_head(route.limits) != _of_head(bounds),
             timeouts=route.timeouts,
             preserves_host=route.preserve_host,
         )
@@ -74,7 +81,23 @@ class SnapshotBuilder:
             filters.append(ProtocolClosed(route.protocol))
         return filters
 
+    def _balancer(self, route: Route) -> Balancer[Pool]:
+        backends = route.backends
+        pools = [self._pools.of(backend) for backend in backends]
+        return balancer(
+            route.strategy,
+            pools,
+            [backend.weight for backend in backends],
+            next_position=self._position(route),
+            draw=random.randrange,
+            loads=Loads(self._zone.rows, [pool.gauge for pool in pools]),
+        )
+
     def _position(self, route: Route) -> partial[int]:
         """Return the shared counter of a route's turns: the same for all workers, and after a reload."""
-        key = f"round_robin {route.hosts} {route.external_path} {route.methods}"
+        key = f"turns {route.hosts} {route.external_path} {route.methods}"
         return partial(self._zone.cells.fetch_add, self._zone.word(key.encode()), 1)
+
+
+def _of_head(limits: Limits) -> tuple[int, int, int]:
+    return limits.head_bytes, limits.fields, limits.target_bytes
