@@ -38,8 +38,9 @@ LIVE_GENERATION = 36  # the newest that the worker serves
 HEARTBEAT = 37  # nanoseconds of CLOCK_MONOTONIC
 PID = 38
 GAUGES = range(32, 64)
-# Dynamic columns follow: one per name in the directory, then the one that all names share that found it full.
+# Dynamic columns follow: one per name in the directory, then two that all names share that found it full.
 COLUMNS = 64
+OVERFLOW_COLUMNS = 2  # one of counters, one of gauges
 
 ENTRY_CELLS = 4  # of the table: two of the hash, the word, one in reserve
 NAME_CELLS = 32  # of the directory: two of the hash, the length, the text
@@ -64,7 +65,7 @@ class Layout:
     @property
     def row_cells(self) -> int:
         """The size of a row."""
-        return _pages(COLUMNS + self.columns + 1)
+        return _pages(COLUMNS + self.columns + OVERFLOW_COLUMNS)
 
     @property
     def names(self) -> int:

@@ -13,6 +13,8 @@ from kairos.shm.table import Table
 
 Row: TypeAlias = Cells  # the cells of one worker: `row.add(layout.REQUESTS, 1)`
 
+GAUGE = "gauge "  # what stands before the names of gauges in the directory
+
 
 class Zone:
     """Shared memory for `slots` workers.
@@ -59,18 +61,30 @@ class Zone:
 
     def column(self, name: str) -> int:
         """Return the index, in every row, of what is counted under `name`; that of "other" if there is no room."""
-        number = self._names.find(name)
-        if number is None:
-            self.cells.fetch_add(layout.NAMES_FOLDED, 1)
-            number = self._layout.columns
-        return layout.COLUMNS + number
+        return self._column(name, 0)
+
+    def gauge(self, name: str) -> int:
+        """Return the index, in every row, of a number that goes up and down and is forgotten when its worker dies.
+
+        Names that find no room share one index, which is forgotten likewise.
+        """
+        return self._column(GAUGE + name, 1)
 
     def columns(self) -> dict[str, int]:
-        """Return every name that has a column, with its index; "other" too once a name had to share it."""
-        columns = {name: layout.COLUMNS + number for name, number in self._names.read().items()}
+        """Return every name that is counted, with its column; "other" too once a name had to share it."""
+        names = self._names.read().items()
+        columns = {name: layout.COLUMNS + number for name, number in names if not name.startswith(GAUGE)}
         if self.cells.load(layout.NAMES_FOLDED):
-            columns[OTHER] = layout.COLUMNS + self._layout.columns
+            columns[OTHER] = self._shared_column(0)
         return columns
+
+    def gauges(self) -> dict[str, int]:
+        """Return every name that has a gauge, with its column; "other" too once a name had to share it."""
+        names = self._names.read().items()
+        gauges = {name.removeprefix(GAUGE): layout.COLUMNS + number for name, number in names if name.startswith(GAUGE)}
+        if self.cells.load(layout.NAMES_FOLDED):
+            gauges[OTHER] = self._shared_column(1)
+        return gauges
 
     def word(self, key: bytes) -> int:
         """Return the index in `cells` of the word of `key`, at first zero; without room, of one that many share."""
@@ -82,8 +96,18 @@ class Zone:
 
     def clear_gauges(self, slot: int) -> None:
         """Forget how things were with a worker that is dead; what it counted stays."""
-        for index in layout.GAUGES:
+        for index in (*layout.GAUGES, *self.gauges().values()):
             self.rows[slot].store(index, 0)
+
+    def _column(self, name: str, overflow: int) -> int:
+        number = self._names.find(name)
+        if number is None:
+            self.cells.fetch_add(layout.NAMES_FOLDED, 1)
+            return self._shared_column(overflow)
+        return layout.COLUMNS + number
+
+    def _shared_column(self, overflow: int) -> int:
+        return layout.COLUMNS + self._layout.columns + overflow
 
     @property
     def _hash_key(self) -> bytes:

@@ -52,6 +52,40 @@ def test_a_dead_worker_leaves_its_counts_and_nothing_in_flight(zone: Zone) -> No
     assert [zone.total(index) for index in (layout.REQUESTS, layout.BYTES_OUT, column)] == [4, 4, 4]
 
 
+def test_a_named_gauge_is_forgotten_with_its_worker_and_a_counter_of_the_same_name_is_not(zone: Zone) -> None:
+    gauge, counter = zone.gauge("http://a:80"), zone.column("http://a:80")
+    for slot in (0, 1):
+        zone.row(slot).add(gauge, 3)
+        zone.row(slot).add(counter, 5)
+
+    zone.clear_gauges(1)
+
+    assert zone.total(gauge) == 3
+    assert zone.total(counter) == 10
+
+
+def test_gauges_are_read_back_apart_from_what_is_counted(zone: Zone) -> None:
+    gauge, counter = zone.gauge("a"), zone.column("a")
+
+    assert zone.gauge("a") == gauge != counter
+    assert zone.gauges() == {"a": gauge}
+    assert zone.columns() == {"a": counter}
+
+
+def test_gauges_beyond_the_room_share_one_that_no_counter_has(zone: Zone) -> None:
+    for number in range(8):
+        zone.column(str(number))
+    gauges, counter = {zone.gauge(name) for name in "abc"}, zone.column("a")
+
+    (gauge,) = gauges
+    assert zone.gauges() == {"other": gauge}
+    assert zone.columns()["other"] == counter != gauge
+    for index in (gauge, counter):
+        zone.row(2).add(index, 1)  # they lie in the row
+    zone.clear_gauges(2)
+    assert (zone.total(gauge), zone.total(counter)) == (0, 1)
+
+
 def test_a_word_belongs_to_its_key_in_every_process(zone: Zone) -> None:
     pid = os.fork()
     if pid == 0:

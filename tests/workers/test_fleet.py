@@ -78,13 +78,15 @@ def test_orders_go_to_one_or_to_all(scene: Scene) -> None:
 
 
 def test_a_dead_worker_is_taken_off_the_books_and_replaced(scene: Scene) -> None:
-    scene.zone.row(1).store(layout.IN_FLIGHT, 7)
+    gauge = scene.zone.gauge("http://backend:80")
+    for index in (layout.IN_FLIGHT, gauge):
+        scene.zone.row(1).store(index, 7)
 
     scene.latest.ended("killed by SIGKILL")
     scene.fleet.send(1, "commit")  # into the void
     scene.fleet.tick(time.monotonic())
 
-    assert scene.zone.total(layout.IN_FLIGHT) == 0
+    assert scene.zone.total(layout.IN_FLIGHT) == scene.zone.total(gauge) == 0
     assert scene.zone.cells.load(layout.WORKERS_DIED) == 1
     assert scene.children.names == ["worker 0", "worker 1", "worker 1"]
     assert scene.news[-2:] == [("killed by SIGKILL", 1), ("started", 1)]
