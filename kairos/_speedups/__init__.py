@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from kairos._speedups._head_py import FieldSet, count_lines, head_end
     from kairos._speedups._ids_py import uuid4
     from kairos._speedups._path_py import normal_path
+    from kairos._speedups._siphash_py import siphash13
 
     COMPILED: bool
 else:
@@ -19,6 +20,7 @@ else:
         from kairos._speedups.head import FieldSet, count_lines, head_end
         from kairos._speedups.ids import uuid4
         from kairos._speedups.path import normal_path
+        from kairos._speedups.siphash import siphash13
 
         COMPILED = True
     except ImportError:
@@ -26,7 +28,8 @@ else:
         from kairos._speedups._head_py import FieldSet, count_lines, head_end
         from kairos._speedups._ids_py import uuid4
         from kairos._speedups._path_py import normal_path
+        from kairos._speedups._siphash_py import siphash13
 
         COMPILED = False
 
-__all__ = ["COMPILED", "Cells", "FieldSet", "count_lines", "head_end", "normal_path", "uuid4"]
+__all__ = ["COMPILED", "Cells", "FieldSet", "count_lines", "head_end", "normal_path", "siphash13", "uuid4"]

@@ -1,15 +1,18 @@
 """Build what a config generation needs: the router, and where its routes lead."""
 
+import random
 from collections.abc import Generator
 from functools import partial
 
-from kairos.balancing.round_robin import RoundRobin
+from kairos._speedups.selection import Loads
+from kairos.balancing.algorithms import Only
+from kairos.balancing.balancer import Balancer, balancer
 from kairos.config.document import Route, Settings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
 from kairos.proxy.generation import ProxyRoute, Snapshot
 from kairos.proxy.plane import DataPlane
-from kairos.proxy.pool import Pools
+from kairos.proxy.pool import Pool, Pools
 from kairos.routing.router import Entry, Router, entry_of
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
 from kairos.shm.zone import Zone
@@ -50,7 +53,7 @@ class SnapshotBuilder:
         for endpoint in ENDPOINTS:
             path = settings.builtin_prefix + endpoint.path
             key = b"builtin " + path.encode()
-            route = ProxyRoute(path, [endpoint(self._plane)], RoundRobin((), int), self._zone.column(path))
+            route = ProxyRoute(path, [endpoint(self._plane)], Only(()), self._zone.column(path))
             entries[key] = old.get(key) or Entry(path, path, METHODS, route, builtin=True)
         return entries
 
@@ -58,7 +61,7 @@ class SnapshotBuilder:
         destination = ProxyRoute(
             route.external_path,
             self._filters(route),
-            RoundRobin([self._pools.of(backend) for backend in route.backends], self._position(route)),
+            self._balancer(route),
             self._zone.column(route.external_path),
             limits=route.limits,
             timeouts=route.timeouts,
@@ -74,7 +77,19 @@ class SnapshotBuilder:
             filters.append(ProtocolClosed(route.protocol))
         return filters
 
+    def _balancer(self, route: Route) -> Balancer[Pool]:
+        backends = route.backends
+        columns = [self._zone.column(f"in flight {one.scheme}://{one.host}:{one.port}") for one in backends]
+        return balancer(
+            route.strategy,
+            [self._pools.of(backend) for backend in backends],
+            [backend.weight for backend in backends],
+            next_position=self._position(route),
+            draw=random.randrange,
+            loads=Loads(self._zone.rows, columns),
+        )
+
     def _position(self, route: Route) -> partial[int]:
         """Return the shared counter of a route's turns: the same for all workers, and after a reload."""
-        key = f"round_robin {route.hosts} {route.external_path} {route.methods}"
+        key = f"turns {route.hosts} {route.external_path} {route.methods}"
         return partial(self._zone.cells.fetch_add, self._zone.word(key.encode()), 1)

@@ -1,0 +1,44 @@
+cimport cython
+
+from kairos._speedups.selection cimport Loads, Orders
+
+
+@cython.final
+cdef class Only:
+    cdef tuple _backends
+
+    cpdef tuple choices(self, str client)
+
+
+@cython.final
+cdef class Turns:
+    cdef object _next_position
+    cdef Orders _orders
+
+    cpdef tuple choices(self, str client)
+
+
+@cython.final
+cdef class LeastConnections:
+    cdef Loads _loads
+    cdef object _next_position
+    cdef Orders _orders
+
+    cpdef tuple choices(self, str client)
+
+
+@cython.final
+cdef class Random:
+    cdef Py_ssize_t _count
+    cdef object _draw
+    cdef Orders _orders
+
+    cpdef tuple choices(self, str client)
+
+
+@cython.final
+cdef class IpHash:
+    cdef Py_ssize_t _count
+    cdef Orders _orders
+
+    cpdef tuple choices(self, str client)
