@@ -13,13 +13,16 @@ from urllib.parse import unquote
 from kairos.config.findings import Draft, JsonPath, quote
 from kairos.config.hosts import Target, backend_target
 from kairos.config.model.resilience import Retry
-from kairos.config.model.router import FTP_METHODS, SCHEMES, Backend, Router
+from kairos.config.model.router import FTP_METHODS, SCHEMES, Backend, BackendTls, Router
+from kairos.config.model.traffic import Limits, RouteLimits
 from kairos.config.validate import Validated, in_router
 
 PARAMETER = re.compile(r"\{[^{}]*\}")
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
 MANY_METHODS, MANY_PARAMETERS, MANY_DYNAMIC_ROUTES = 4, 3, 50
 DNS_PORT, FTP_PORTS = 53, (21, 22)
+TLS_SCHEMES = ("https", "wss", "ftps")
+EVERYBODY = ("0.0.0.0/0", "::/0")
 
 
 def catalogue(validated: Validated) -> Iterator[Draft]:
@@ -43,6 +46,10 @@ def whole_config(validated: Validated) -> Iterator[Draft]:
         message = "JWT configuration is required when routes have auth_required=true"
         fix = 'add "jwt": {"secret": "..."}; make the secret with: openssl rand -hex 32'
         yield Draft("error", (*protected[0], "auth_required"), message, fix)
+    for index, network in enumerate(config.server.trusted_proxies):
+        if network in EVERYBODY:
+            message = "Every client is trusted as a proxy, and can pass for any address"
+            yield Draft("warning", ("server", "trusted_proxies", index), message, "list the networks of your proxies")
     dynamic = sum(is_dynamic(router) for _, router in routers)
     if dynamic > MANY_DYNAMIC_ROUTES:
         message = f"High number of dynamic routes ({dynamic}) may impact performance - consider route optimization"
@@ -67,8 +74,33 @@ def route(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draf
     if not validated.is_in_doubt((*path, "protocol")):
         yield from protocol_methods(router, path)
     yield from backends(router, path, validated)
+    yield from weights(router, path, validated)
+    if router.limits:
+        yield from head_limits(router.limits, (*path, "limits"), validated)
     if router.retry:
         yield from backoff(router.retry, (*path, "retry"), validated)
+
+
+def weights(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for shares that somebody asks for and does not get."""
+    strategy, given = router.load_balancing_strategy, [backend.weight for backend in router.upstream()]
+    if strategy == "weighted" or len(set(given)) < 2 or validated.is_in_doubt((*path, "load_balancing_strategy")):
+        return
+    first = next(index for index, weight in enumerate(given) if weight != 1)
+    message = f"Weights have no effect with the strategy {strategy}"
+    fix = 'write "load_balancing_strategy": "weighted", or remove the weights'
+    yield Draft("warning", (*path, "backends", first, "weight"), message, fix)
+
+
+def head_limits(limits: RouteLimits, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for limits that come too late: the gateway's own hold while the head is read, before the route is known."""
+    whole = validated.config.limits if validated.config else None
+    for key in ("max_header_bytes", "max_headers", "max_target_bytes"):
+        most, own = getattr(whole or Limits(), key), getattr(limits, key)
+        if own is None or own <= most or validated.is_in_doubt(("limits", key)):
+            continue
+        message = in_router(path, f"{key} cannot be greater than that of the gateway, which is {most}")
+        yield Draft("error", (*path, key), message, f'use at most {most}, or write "{key}": {own} into "/limits"')
 
 
 def backends(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
@@ -83,11 +115,26 @@ def backends(router: Router, path: JsonPath, validated: Validated) -> Iterator[D
         key = "host" if router.host is not None else "port"
         message = '"host" and "port" are ignored, because "backends" is given'
         yield Draft("warning", (*path, key), message, "remove them")
+    for index, backend in enumerate(router.backends or ()):
+        if backend.tls is not None:
+            yield from backend_tls(backend, backend.tls, (*path, "backends", index, "tls"))
     if not knows_protocol:
         return
     for index, backend in enumerate(router.upstream()):
         place = (*path, "backends", index) if router.backends is not None else path
         yield from backend_protocol(router, backend, place)
+
+
+def backend_tls(backend: Backend, tls: BackendTls, path: JsonPath) -> Iterator[Draft]:
+    """Look at how a backend's certificate is checked."""
+    target = backend_target(backend.host)
+    if target.scheme not in TLS_SCHEMES:
+        message = in_router(path, f"Backend has TLS settings, but is reached without TLS: {backend.host}")
+        yield Draft("error", path, message, f'write "host": "https://{target.host}", or remove "tls"')
+    elif not tls.verify:
+        message = f"The certificate of {backend.host} is not checked: anybody on the way can pass for it"
+        fix = 'name the authority that signed it in "ca_file", and remove "verify"'
+        yield Draft("warning", (*path, "verify"), message, fix)
 
 
 def backoff(retry: Retry, path: JsonPath, validated: Validated) -> Iterator[Draft]:

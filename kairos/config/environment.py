@@ -20,7 +20,7 @@ REFERENCE = re.compile(
     """,
     re.ASCII | re.VERBOSE,
 )
-MAX_SECRET_BYTES = 64 * 1024
+MAX_SECRET_BYTES = 64 << 10
 
 
 @dataclass(slots=True)
@@ -112,6 +112,17 @@ def without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a file beside the config. Raises OSError, or ValueError for what is none or too large."""
+    with open(path, "rb", opener=without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("not a regular file")
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"larger than {max_bytes} bytes")
+    return data
+
+
 ReadSecret = Callable[[str], str]
 """Return the secret in a named file; raises ValueError with the reason why there is none."""
 
@@ -122,12 +133,7 @@ def secrets_beside(folder: Path) -> ReadSecret:
     def read(name: str) -> str:
         path = folder / name
         try:
-            with open(path, "rb", opener=without_waiting) as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise ValueError("not a regular file")
-                data = file.read(MAX_SECRET_BYTES + 1)
-            if len(data) > MAX_SECRET_BYTES:
-                raise ValueError(f"larger than {MAX_SECRET_BYTES} bytes")
+            data = read_file(path, MAX_SECRET_BYTES)
             return data.decode().removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError:
             raise ValueError(f"Cannot read secret file '{path}': not valid UTF-8") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kairos.config.authorities import Authorities, unusable_authorities
 from kairos.config.catalogue import catalogue
 from kairos.config.dialects import Origins, Translation
 from kairos.config.document import Document
@@ -69,7 +70,10 @@ def load(
     validated = validate(tree, secrets_beside(path.parent), lambda place: environment.name_at(origins.of(place)))
     drafts = [*translation.drafts, *validated.drafts]
     drafts += news(catalogue(validated), drafts, validated)
-    document = normalise(validated.config, overrides) if validated.config and not has_errors(drafts) else None
+    authorities = Authorities(path.parent)
+    drafts += news(unusable_authorities(validated, authorities), drafts, validated)
+    is_usable = validated.config and not has_errors(drafts)
+    document = normalise(validated.config, overrides, authorities) if validated.config and is_usable else None
     if validated.config:
         drafts += news(checked(validated.config, validated, document, checks), drafts, validated)
         drafts += access_log_folder(validated.config)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from kairos.config.document import Backend, Document, Route, Settings
+from kairos.config.authorities import Authorities
+from kairos.config.bounds import limits, route_limits, route_timeouts, timeouts
+from kairos.config.document import Backend, Document, Route, Settings, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
-from kairos.config.model.router import Router
+from kairos.config.model.router import BackendTls, Router
 from kairos.config.validate import Validated
 
 PROTOCOL_SCHEME = {"ftp": "ftp", "dns": "dns"}
@@ -22,9 +24,11 @@ class Overrides:
     log_level: str | None = None
 
 
-def normalise(config: Config, overrides: Overrides) -> Document:
+def normalise(config: Config, overrides: Overrides, authorities: Authorities) -> Document:
     """Return the document of a config that has no errors."""
-    return Document(settings(config, overrides), tuple(route(router, backends(router)) for router in config.routers))
+    whole = settings(config, overrides)
+    routes = (route(router, backends(router, authorities), whole) for router in config.routers)
+    return Document(whole, tuple(routes))
 
 
 def settings(config: Config, overrides: Overrides) -> Settings:
@@ -38,6 +42,11 @@ def settings(config: Config, overrides: Overrides) -> Settings:
         access_log=logging.access_log,
         builtin_prefix=builtin if isinstance(builtin, str) else ("" if builtin else None),
         config_version=config.version,
+        trusted_proxies=tuple(dict.fromkeys(server.trusted_proxies)),
+        via=server.via,
+        forwarded=server.forwarded,
+        limits=limits(config.limits),
+        timeouts=timeouts(config.timeouts),
     )
 
 
@@ -46,27 +55,45 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
 
     The numbers are the places of the routes in the file: those without a usable path are left out.
     """
+    whole = settings(config, Overrides())
     routes: list[Route] = []
     indexes: list[int] = []
     for path, router in validated.routers():
         if (*path, "external_path") in validated.broken:
             continue
         index = int(path[-1])
-        sketch = route(router, ())
+        sketch = route(router, (), whole)
         if not validated.broken.isdisjoint({(*path, "methods"), (*path, "hosts")}):
             sketch = replace(sketch, hosts=(f"router-{index}.invalid",))  # where it coincides with no other
         routes.append(sketch)
         indexes.append(index)
-    return Document(settings(config, Overrides()), tuple(routes)), indexes
+    return Document(whole, tuple(routes)), indexes
 
 
-def backends(router: Router) -> tuple[Backend, ...]:
+def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
     """Return the backends of a route."""
-    return tuple(address(backend.host, backend.port, backend.weight, router.protocol) for backend in router.upstream())
+    return tuple(
+        address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities))
+        for backend in router.upstream()
+    )
 
 
-def route(router: Router, backends: tuple[Backend, ...]) -> Route:
-    """Return one route."""
+def tls(block: BackendTls | None, authorities: Authorities) -> Tls | None:
+    """Return how a certificate is checked; None if it is as usual, so that such backends share their connections."""
+    if block is None:
+        return None
+    authority = authorities.of(block.ca_file) if block.ca_file is not None else None
+    found = Tls(
+        verify=block.verify,
+        ca_file=authority.path if authority else None,
+        ca_digest=authority.digest if authority else "",
+        server_name=block.server_name,
+    )
+    return found if found != Tls() else None
+
+
+def route(router: Router, backends: tuple[Backend, ...], whole: Settings) -> Route:
+    """Return one route; what it does not say itself is as for the gateway as a whole."""
     return Route(
         external_path=router.external_path,
         internal_path=router.internal_path,
@@ -77,10 +104,14 @@ def route(router: Router, backends: tuple[Backend, ...]) -> Route:
         auth_required=router.auth_required,
         trailing_slash=router.trailing_slash,
         empty_segments=router.empty_segments,
+        strategy=router.load_balancing_strategy,
+        preserve_host=router.preserve_host,
+        limits=route_limits(router.limits, whole.limits),
+        timeouts=route_timeouts(router.timeouts, whole.timeouts),
     )
 
 
-def address(host: str, port: int, weight: int, protocol: str) -> Backend:
+def address(host: str, port: int, weight: int, protocol: str, tls: Tls | None) -> Backend:
     """Return one backend."""
     target = backend_target(host)
-    return Backend(target.scheme or PROTOCOL_SCHEME[protocol], target.host, port, weight)
+    return Backend(target.scheme or PROTOCOL_SCHEME[protocol], target.host, port, weight, tls)

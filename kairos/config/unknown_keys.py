@@ -10,6 +10,8 @@ from kairos.config.dialects import ALIASES
 from kairos.config.findings import Draft, JsonPath, quote
 from kairos.config.model import Config
 from kairos.config.model.base import Block
+from kairos.config.model.timeouts import RouteTimeouts, Timeouts
+from kairos.config.model.traffic import Limits, RouteLimits
 
 LIKELY_TYPO = 2
 """So many wrong letters make an unknown key a typing error, for which a gateway should not start."""
@@ -17,6 +19,11 @@ MAX_KEY = 64
 """So many letters of an unknown key are looked at."""
 MANY = 100
 """So many unknown keys are compared with every known name."""
+GATEWAY_WIDE: dict[type[Block], tuple[type[Block], str]] = {
+    RouteLimits: (Limits, "/limits"),
+    RouteTimeouts: (Timeouts, "/timeouts"),
+}
+"""The blocks of which a route has but a part, with those that have all, and the place of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,10 @@ def report(model: type[Block], path: JsonPath, most_letters: int) -> Draft:
     if key.startswith("${"):
         message = f"Unknown key {quote(key)} is ignored: environment variables work in values only"
         return Draft("warning", path, message, "write the key itself", at_key=True)
+    whole, place = GATEWAY_WIDE.get(model, (model, ""))
+    if key in shape(whole).known:
+        message = f"{quote(key)} holds for the gateway as a whole and cannot be set for a route"
+        return Draft("error", path, message, f"move it to {place}", at_key=True)
     nearest, letters = nearest_name(model, key, most_letters)
     if letters <= LIKELY_TYPO and letters < len(nearest):
         message = f"Unknown key {quote(key)}, which is most like {quote(nearest)}"

@@ -1,8 +1,10 @@
 """Short ways to write configs, and what a correct one looks like."""
 
+from pathlib import Path
 from typing import Any
 
 SECRET = "0123456789abcdef0123456789abcdef"
+AUTHORITY = Path(__file__).with_name("authority.pem")
 
 
 def backend(host: str = "https://backend.example", port: int = 8443, **more: Any) -> dict[str, Any]:
@@ -23,7 +25,14 @@ def config(*routers: Any, **more: Any) -> dict[str, Any]:
 
 STRICT: dict[str, Any] = {
     "version": 1,
-    "server": {"host": "127.0.0.1", "port": 5900, "workers": 2},
+    "server": {
+        "host": "127.0.0.1",
+        "port": 5900,
+        "workers": 2,
+        "trusted_proxies": ["10.0.0.0/8", "2001:db8::/32"],
+        "via": "kairos",
+        "forwarded": True,
+    },
     "logging": {"level": "info", "access_log": "stdout"},
     "builtin_routes": "/_kairos",
     "jwt": {
@@ -56,7 +65,28 @@ STRICT: dict[str, Any] = {
     "ai": {"provider": "openai", "model": "gpt-4o", "api_key": "sk-of-the-operator"},
     "metrics": {"enabled": True, "path": "/metrics"},
     "cors": {"allowed_origins": ["*"], "allowed_methods": ["GET"], "allowed_headers": ["Accept"], "max_age": 3600},
-    "limits": {"max_request_body_bytes": 1024, "max_header_bytes": 4096, "max_headers": 50},
+    "limits": {
+        "max_request_body_bytes": 1024,
+        "max_header_bytes": 4096,
+        "max_headers": 50,
+        "max_target_bytes": 2048,
+        "max_requests_per_worker": 1000,
+        "max_response_header_bytes": 16384,
+    },
+    "timeouts": {
+        "request_head_seconds": 10,
+        "client_idle_seconds": 30.5,
+        "body_stall_seconds": 20,
+        "min_body_rate": 256,
+        "connect_seconds": 0.5,
+        "tls_handshake_seconds": 2,
+        "response_head_seconds": 5,
+        "exchange_seconds": 8,
+        "response_stall_seconds": 7,
+        "upstream_idle_seconds": 3,
+        "upstream_life_seconds": 600,
+        "upstream_requests": 500,
+    },
     "access_list": {"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"]},
     "routers": [
         {"external_path": "/legacy", "internal_path": "/", "methods": ["GET"], "host": "http://one", "port": 8080},
@@ -70,9 +100,28 @@ STRICT: dict[str, Any] = {
             "trailing_slash": "ignore",
             "empty_segments": "refuse",
             "auth_required": True,
+            "preserve_host": True,
+            "limits": {
+                "max_request_body_bytes": 2048,
+                "max_header_bytes": 2048,
+                "max_headers": 20,
+                "max_target_bytes": 1024,
+            },
+            "timeouts": {
+                "body_stall_seconds": 21,
+                "min_body_rate": 0,
+                "connect_seconds": 1,
+                "response_head_seconds": 6,
+                "exchange_seconds": 9.5,
+                "response_stall_seconds": 0,
+            },
             "backends": [
                 {"host": "http://a", "port": 8080, "weight": 2, "health_check_path": "/health"},
-                {"host": "https://b", "port": 8443},
+                {
+                    "host": "https://b",
+                    "port": 8443,
+                    "tls": {"verify": True, "ca_file": str(AUTHORITY), "server_name": "b.example"},
+                },
             ],
             "retry": {
                 "max_retries": 3,

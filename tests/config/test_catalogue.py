@@ -288,3 +288,75 @@ def test_the_short_form_beside_backends_is_not_even_looked_at(operator: Operator
 
 def test_the_same_backend_may_stand_twice(operator: Operator) -> None:
     assert len(operator.document(config(router(backends=[HTTPS, HTTPS]))).routes[0].backends) == 2
+
+
+@pytest.mark.parametrize(("key", "own"), [("max_header_bytes", 4097), ("max_headers", 51), ("max_target_bytes", 2049)])
+def test_a_limit_of_the_head_comes_too_late_if_the_gateway_has_a_lower_one(
+    operator: Operator, key: str, own: int
+) -> None:
+    whole = {"max_header_bytes": 4096, "max_headers": 50, "max_target_bytes": 2048}
+
+    (finding,) = operator.findings(config(router(limits={key: own}), limits=whole))
+
+    assert (finding.level, finding.pointer, finding.value) == ("error", f"/routers/0/limits/{key}", str(own))
+    message = f"{key} cannot be greater than that of the gateway, which is {own - 1}"
+    assert finding.message == f"Router 0 validation failed: {message}"
+    assert finding.fix == f'use at most {own - 1}, or write "{key}": {own} into "/limits"'
+    assert operator.findings(config(router(limits={key: own - 1}), limits=whole)) == ()
+
+
+def test_the_defaults_bound_the_limits_of_the_head_too(operator: Operator) -> None:
+    (error,) = operator.errors(config(router(limits={"max_headers": 101})))
+    assert error[1].endswith("which is 100")
+    assert operator.errors(config(router(limits={"max_headers": 101}), limits={"max_headers": 0})) == [
+        ("/limits/max_headers", "Invalid JSON structure: expected at least 1")
+    ]
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "least_connections", "random", "ip_hash"])
+def test_weights_are_for_the_weighted_strategy(operator: Operator, strategy: str) -> None:
+    backends = [backend("https://a"), backend("https://b", weight=2)]
+
+    assert operator.warnings(config(router(load_balancing_strategy=strategy, backends=backends))) == [
+        ("/routers/0/backends/1/weight", f"Weights have no effect with the strategy {strategy}")
+    ]
+    for strategy_, weights in (("weighted", (1, 2)), (strategy, (3, 3))):
+        backends = [backend("https://a", weight=weights[0]), backend("https://b", weight=weights[1])]
+        assert operator.findings(config(router(load_balancing_strategy=strategy_, backends=backends))) == ()
+
+
+def test_an_unknown_strategy_says_nothing_about_weights(operator: Operator) -> None:
+    backends = [backend("https://a"), backend("https://b", weight=2)]
+    found = operator.findings(config(router(load_balancing_strategy="weigthed", backends=backends)))
+    assert [finding.level for finding in found] == ["error"]
+
+
+@pytest.mark.parametrize("host", ["http://plain.example", "ws://plain.example"])
+@pytest.mark.parametrize("tls", [{}, {"verify": False}])
+def test_tls_settings_without_tls_protect_nothing(operator: Operator, host: str, tls: dict[str, Any]) -> None:
+    (finding,) = [
+        found
+        for found in operator.findings(config(router(backends=[backend(host, tls=tls)])))
+        if found.level == "error"
+    ]
+
+    assert finding.pointer == "/routers/0/backends/0/tls"
+    assert finding.message.endswith(f"Backend has TLS settings, but is reached without TLS: {host}")
+    assert finding.fix == 'write "host": "https://plain.example", or remove "tls"'
+
+
+def test_a_certificate_that_is_not_checked_is_told(operator: Operator) -> None:
+    given = config(router(backends=[backend("https://a", tls={"verify": False}), backend("wss://b", tls={})]))
+    assert operator.warnings(given) == [
+        (
+            "/routers/0/backends/0/tls/verify",
+            "The certificate of https://a is not checked: anybody on the way can pass for it",
+        )
+    ]
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
+def test_to_trust_everybody_is_told(operator: Operator, network: str) -> None:
+    assert operator.warnings(config(server={"trusted_proxies": ["10.0.0.0/8", network]})) == [
+        ("/server/trusted_proxies/1", "Every client is trusted as a proxy, and can pass for any address")
+    ]

@@ -1,12 +1,15 @@
 """What the workers get."""
 
+import sys
+from dataclasses import fields
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from kairos.config.document import Backend, Document, Route, Settings
+from kairos.config.document import Backend, Document, Limits, Route, Settings, Timeouts, Tls
 from kairos.config.normalise import Overrides
-from tests.config.configs import SECRET, config, router
+from tests.config.configs import AUTHORITY, SECRET, STRICT, backend, config, router
 from tests.config.operators import Operator
 
 
@@ -21,6 +24,93 @@ def test_settings_come_from_the_file(operator: Operator) -> None:
         logging={"level": "debug", "access_log": "stdout"},
     )
     assert operator.document(given).settings == Settings("::1", 8080, 4, "debug", "stdout", "", 3)
+
+
+def test_whom_the_gateway_believes_and_what_it_tells_comes_from_the_file(operator: Operator) -> None:
+    trusted = ["10.0.0.0/8", "192.0.2.1", "2001:DB8:0::/32", "10.0.0.0/8"]
+
+    settings = operator.document(
+        config(server={"trusted_proxies": trusted, "via": "edge-1", "forwarded": True})
+    ).settings
+
+    assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")
+    assert (settings.via, settings.forwarded) == ("edge-1", True)
+
+
+def test_every_limit_and_timeout_comes_from_the_file(operator: Operator) -> None:
+    settings = operator.document(STRICT).settings
+
+    assert settings.limits == Limits(1024, 4096, 50, 2048, 1000, 16384)
+    assert settings.timeouts == Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500)
+    for given in (settings.limits, settings.timeouts):
+        assert not [field.name for field in fields(given) if getattr(given, field.name) == field.default]
+
+
+def test_a_route_has_its_own_limits_and_timeouts_and_else_those_of_the_gateway(operator: Operator) -> None:
+    own, other = operator.document(STRICT).routes[1], operator.document(STRICT).routes[0]
+
+    assert (other.limits, other.timeouts) == (
+        Limits(1024, 4096, 50, 2048, 1000, 16384),
+        Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500),
+    )
+    assert (own.limits, own.timeouts) == (
+        Limits(2048, 2048, 20, 1024, 1000, 16384),
+        Timeouts(10.0, 30.5, 21.0, 0, 1.0, 2.0, 6.0, 9.5, 0.0, 3.0, 600.0, 500),
+    )
+
+
+def test_limits_and_timeouts_may_be_variables(operator: Operator) -> None:
+    given = config(router(limits={"max_headers": "${N}"}, timeouts={"connect_seconds": "${S}"}))
+    (route,) = operator.document(given, environ={"N": "5", "S": "0.25"}).routes
+    assert (route.limits.fields, route.timeouts.connect) == (5, 0.25)
+
+
+def test_a_null_takes_what_the_gateway_has(operator: Operator) -> None:
+    route = router(limits={"max_headers": None}, timeouts={"exchange_seconds": None, "connect_seconds": 1})
+    (found,) = operator.document(config(route, limits={"max_headers": 7}, timeouts={"exchange_seconds": 8})).routes
+
+    assert found.limits == Limits(fields=7)
+    assert found.timeouts == Timeouts(exchange=8.0, connect=1.0)
+
+
+def test_a_body_of_any_size_can_be_allowed_or_none_at_all(operator: Operator) -> None:
+    most = {"max_request_body_bytes": 2**64 - 1}
+    given = config(router("/a"), router("/b", limits=most), router("/c", limits={"max_request_body_bytes": 0}))
+
+    document = operator.document({**given, "limits": most})
+
+    assert document.settings.limits.body_bytes == sys.maxsize
+    assert [route.limits.body_bytes for route in document.routes] == [sys.maxsize, sys.maxsize, 0]
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "least_connections", "random", "weighted", "ip_hash"])
+def test_a_route_has_its_strategy(operator: Operator, strategy: str) -> None:
+    (route,) = operator.document(config(router(load_balancing_strategy=strategy))).routes
+    assert route.strategy == strategy
+
+
+def test_a_route_may_keep_the_host_of_the_client(operator: Operator) -> None:
+    kept, own = operator.document(config(router("/a", preserve_host=True), router("/b"))).routes
+    assert (kept.preserve_host, own.preserve_host) == (True, False)
+
+
+def test_a_backend_says_how_its_certificate_is_checked(operator: Operator) -> None:
+    (operator.folder / "ca.pem").write_bytes(AUTHORITY.read_bytes())
+    tls = {"verify": True, "ca_file": "ca.pem", "server_name": "Bücher.example"}
+
+    (route,) = operator.document(config(router(backends=[backend(tls=tls), backend(tls={"verify": False})]))).routes
+
+    digest = sha256(AUTHORITY.read_bytes()).hexdigest()
+    assert [one.tls for one in route.backends] == [
+        Tls(True, str(operator.folder / "ca.pem"), digest, "xn--bcher-kva.example"),
+        Tls(verify=False),
+    ]
+
+
+@pytest.mark.parametrize("tls", [None, {}, {"verify": True, "ca_file": None, "server_name": None}])
+def test_what_is_as_usual_makes_no_backend_of_its_own(operator: Operator, tls: Any) -> None:
+    (route,) = operator.document(config(router(backends=[backend(tls=tls)]))).routes
+    assert route.backends[0].tls is None
 
 
 def test_the_command_line_wins_over_the_file(operator: Operator) -> None:
@@ -84,5 +174,6 @@ def test_bare_hosts_speak_the_protocol_of_their_route(operator: Operator) -> Non
 
 def test_a_document_survives_its_way_to_the_workers(operator: Operator) -> None:
     routers = [router("/ä/{id}", hosts=["example.com"]), router("/b", auth_required=True)]
-    document = operator.document(config(*routers, jwt_secret=SECRET))
-    assert Document.decode(document.encode()) == document
+    for given in (config(*routers, jwt_secret=SECRET), STRICT):
+        document = operator.document(given)
+        assert Document.decode(document.encode()) == document

@@ -86,7 +86,8 @@ def test_the_example_fits_the_schema() -> None:
 def test_variables_and_secret_files_fit_the_schema() -> None:
     given = config(
         router(protocol="${PROTOCOL:-http}", auth_required="${AUTH}"),
-        server={"port": "${PORT:-5900}"},
+        server={"port": "${PORT:-5900}", "trusted_proxies": "${PROXIES}", "via": "${NAME}", "forwarded": "${TELLS}"},
+        timeouts={"connect_seconds": "${SECONDS}", "upstream_requests": "${REQUESTS:-1}"},
         jwt={"secret": {"file": "jwt.key"}},
         access_list={"allow": "${NETWORKS}", "deny": ["${NETWORK}"]},
     )
@@ -110,6 +111,13 @@ def test_variables_and_secret_files_fit_the_schema() -> None:
         config(server={"port": 70000}),
         config(server={"port": "5900"}),
         config(server={"port": "59${X}"}),
+        config(server={"via": "two words"}),
+        config(server={"via": True}),
+        config(timeouts={"connect_seconds": -1}),
+        config(timeouts={"connect_seconds": "3"}),
+        config(limits={"max_target_bytes": 1}),
+        config(router(limits={"max_headers": 0})),
+        config(router(timeouts={"min_body_rate": 1.5})),
         config(router(backends="${BACKENDS}")),
         config(router(retry="${RETRY}")),
         config(router(retry={"retry_on_status_codes": ["502"]})),

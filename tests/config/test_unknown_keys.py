@@ -34,6 +34,24 @@ def test_a_typing_error_is_an_error(operator: Operator, key: str, meant: str) ->
     assert errors == [(f"/routers/0/{key}", f'Unknown key "{key}", which is most like "{meant}"')]
 
 
+@pytest.mark.parametrize(
+    ("block", "key"),
+    [
+        ("limits", "max_requests_per_worker"),
+        ("limits", "max_response_header_bytes"),
+        ("timeouts", "request_head_seconds"),
+        ("timeouts", "tls_handshake_seconds"),
+        ("timeouts", "upstream_idle_seconds"),
+    ],
+)
+def test_what_only_the_gateway_has_is_refused_on_a_route(operator: Operator, block: str, key: str) -> None:
+    (finding,) = operator.findings(config(router(**{block: {key: 5}})))
+
+    assert (finding.level, finding.pointer) == ("error", f"/routers/0/{block}/{key}")
+    assert finding.message == f'"{key}" holds for the gateway as a whole and cannot be set for a route'
+    assert finding.fix == f"move it to /{block}"
+
+
 def test_an_unknown_key_is_a_warning_with_the_nearest_name(operator: Operator) -> None:
     (finding,) = operator.findings(config(router(owner_of_route="me")))
 

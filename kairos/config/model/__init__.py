@@ -8,6 +8,7 @@ from kairos.config.model.base import Block, Prefixed, SecretText
 from kairos.config.model.router import Router
 from kairos.config.model.security import AccessList, Cors, Jwt
 from kairos.config.model.server import BuiltinRoutes, Logging, Server
+from kairos.config.model.timeouts import Timeouts
 from kairos.config.model.traffic import Limits, RateLimit
 
 
@@ -53,7 +54,9 @@ class Config(Block):
     cors: Cors | None = None
     """Which pages of other origins may call."""
     limits: Limits | None = None
-    """How large requests may be."""
+    """How large requests may be, and how many there may be at a time; null takes the defaults."""
+    timeouts: Timeouts | None = None
+    """How long each phase of a request may take; null takes the defaults."""
     metrics: Metrics | None = None
     """The Prometheus endpoint."""
     ai: Ai | None = None

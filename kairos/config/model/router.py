@@ -3,14 +3,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
 from kairos.config.model.resilience import CircuitBreaker, Retry
 from kairos.config.model.security import AccessList
-from kairos.config.model.traffic import RateLimit
+from kairos.config.model.timeouts import RouteTimeouts
+from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
 
 HTTP_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE")
@@ -76,6 +77,28 @@ def check_backends(backends: "list[Backend]") -> "list[Backend]":
     return backends
 
 
+def check_server_name(name: str) -> str:
+    """Take the name or address in a certificate; return it as the backends' hosts are written."""
+    try:
+        target = backend_target(name)
+    except ValueError:
+        target = None
+    if target is None or target.scheme:
+        raise refusal(f"Not a server name: {name}", 'write a name such as "backend.example", without scheme and port')
+    return target.host
+
+
+class BackendTls(Block):
+    """How the certificate of a backend is checked."""
+
+    verify: bool = True
+    """Whether it is checked at all. Without, anybody on the way can pass for the backend."""
+    ca_file: Annotated[str, Field(min_length=1)] | None = None
+    """The authorities that may have signed it, as PEM, relative to the config file; null takes those of the system."""
+    server_name: Annotated[str, AfterValidator(check_server_name)] | None = None
+    """The name to ask for (SNI) and to find in the certificate; null takes the host."""
+
+
 class Backend(Block):
     """One address that serves a route."""
 
@@ -85,7 +108,10 @@ class Backend(Block):
     port: Annotated[int, Within(1, 65535, "Backend port must be between 1 and 65535")]
     """The port."""
     weight: Annotated[int, Within(1, U32, "Backend weight must be greater than 0")] = 1
-    """The share of the requests that it gets, relative to the others."""
+    """The share of the requests that it gets relative to the others, where the strategy is `weighted`. It is exact up
+    to a sum of 1,024, and beyond that rounded to 1,024ths; every backend has some."""
+    tls: BackendTls | None = None
+    """How the certificate is checked, for `https://` and `wss://`; null checks it against the system's authorities."""
     health_check_path: str | None = None
     """The path that tells whether the backend is well."""
 
@@ -146,7 +172,15 @@ class Router(Block):
     load_balancing_strategy: Literal["round_robin", "least_connections", "random", "weighted", "ip_hash"] = (
         "round_robin"
     )
-    """How a backend is chosen for a request."""
+    """How a backend is chosen; all workers count together. `round_robin`: in turn. `weighted`: in turn, in
+    proportion to the weights. `least_connections`: the one with the fewest requests in progress; equal ones in turn.
+    `random`: any. `ip_hash`: the same one for the same client address, while their number stays the same."""
+    preserve_host: bool = False
+    """Whether backends get the `Host` that the client sent; otherwise it is their own."""
+    limits: RouteLimits | None = None
+    """How large requests may be, where it differs from the gateway."""
+    timeouts: RouteTimeouts | None = None
+    """How long each phase may take, where it differs from the gateway."""
     trailing_slash: Literal["strict", "ignore"] = "strict"
     """Whether `/path` and `/path/` are different paths."""
     empty_segments: Literal["collapse", "refuse"] = "collapse"
@@ -172,4 +206,4 @@ class Router(Block):
         """Return the backends, in whichever form they were given; the catalogue sees to it that there is one."""
         if self.backends is not None:
             return self.backends
-        return [Backend.model_construct(host=self.host or "", port=self.port or 0, weight=1, health_check_path=None)]
+        return [Backend.model_construct(host=self.host or "", port=self.port or 0)]

@@ -1,4 +1,5 @@
-"""The gateway itself: where it listens, what it logs, and which paths it answers on its own."""
+"""The gateway itself: where it listens, whom it believes, what it logs, and which paths it answers on its own."""
+# ruff: noqa: RUF012 - pydantic copies mutable defaults
 
 import re
 from typing import Annotated, Any, Literal
@@ -7,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from kairos.config.hosts import listening_host
 from kairos.config.model.base import Block, Prefixed, Unsigned16, refusal
+from kairos.config.model.security import Network
 
 LogLevel = Literal["trace", "debug", "info", "warn", "warning", "error", "off"]
 
@@ -33,6 +35,18 @@ def check_listening_host(text: str) -> str:
         raise refusal(f"Not an address to listen on: {text}", fix) from None
 
 
+VIA_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+"""A token (RFC 9110 section 5.6.2)."""
+
+
+def check_pseudonym(name: str) -> str:
+    """Take a name for the Via field (RFC 9110 section 7.6.3)."""
+    if not re.search(VIA_NAME, name) or name.endswith("\n"):
+        fix = 'write a name such as "kairos", of letters, digits, "-", "." and "_"; or null for no Via'
+        raise refusal(f"Not a name for the Via field: {name}", fix)
+    return name
+
+
 class Server(Block):
     """The listener and the processes behind it. The command line wins over these settings."""
 
@@ -44,6 +58,13 @@ class Server(Block):
     """The number of worker processes; 0 is one per processor core."""
     tls: Tls | None = None
     """Serve HTTPS with these certificates."""
+    trusted_proxies: list[Network] = []
+    """The networks of proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `X-Request-ID` are believed; those of
+    others are replaced."""
+    via: Annotated[str, AfterValidator(check_pseudonym), Field(json_schema_extra={"pattern": VIA_NAME})] | None = None
+    """The name under which the gateway enters itself into `Via`, in requests and responses; null leaves it out."""
+    forwarded: bool = False
+    """Whether backends also get the `Forwarded` field (RFC 7239)."""
 
 
 class Logging(Block):

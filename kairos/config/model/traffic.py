@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kairos.config.model.base import BY_SHAPE, NAMED, WITH_SETTINGS, Block, Unsigned64
+from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Unsigned64
 
 StrategyName = Literal["PerIP", "PerUser", "PerRoute", "PerIPAndRoute", "PerUserAndRoute"]
 WindowType = Literal["FixedWindow", "SlidingWindow", "TokenBucket"]
@@ -45,12 +45,39 @@ class RateLimit(Block):
 Composite.model_rebuild()  # now that there is a RateLimit
 
 
+HeaderBytes = Annotated[int, Field(ge=1024, le=2**20)]
+HeaderCount = Annotated[int, Field(ge=1, le=10_000)]
+TargetBytes = Annotated[int, Field(ge=256, le=2**20)]
+
+
 class Limits(Block):
-    """How large a request may be."""
+    """How large requests may be, and how many there may be at a time."""
 
     max_request_body_bytes: Unsigned64 = 10 * 1024 * 1024
-    """The longest request body."""
-    max_header_bytes: Annotated[int, Field(ge=1024, le=2**20)] = 32 * 1024
-    """The longest header block."""
-    max_headers: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """How many header fields there may be."""
+    """The longest request body; else 413. Bodies are passed on as they come, so a large number costs no memory."""
+    max_header_bytes: HeaderBytes = 32 * 1024
+    """The longest head of a request, with the request line and all header fields; else 431."""
+    max_headers: HeaderCount = 100
+    """How many header fields a request may have; else 431."""
+    max_target_bytes: TargetBytes = 8 * 1024
+    """The longest request target, which is the path with the query; else 414."""
+    max_requests_per_worker: Annotated[int, Field(ge=1, le=U32)] = 16_384
+    """How many requests one worker may have in progress at a time; else 503."""
+    max_response_header_bytes: HeaderBytes = 32 * 1024
+    """The longest head of a backend's response; else 502."""
+
+
+class RouteLimits(Block):
+    """The limits of one route; null takes that of the gateway.
+
+    Those of the head can only be lower than the gateway's, which hold before the route is known.
+    """
+
+    max_request_body_bytes: Unsigned64 | None = None
+    """The longest request body, longer or shorter than that of the gateway."""
+    max_header_bytes: HeaderBytes | None = None
+    """The longest head of a request."""
+    max_headers: HeaderCount | None = None
+    """How many header fields a request may have."""
+    max_target_bytes: TargetBytes | None = None
+    """The longest request target."""

@@ -1,0 +1,76 @@
+"""The limits and timeouts that workers read, from those of the config."""
+
+import sys
+from dataclasses import replace
+from typing import TypeVar
+
+from kairos.config import document
+from kairos.config.model.timeouts import RouteTimeouts, Timeouts
+from kairos.config.model.traffic import Limits, RouteLimits
+
+T = TypeVar("T")
+
+
+def limits(block: Limits | None) -> document.Limits:
+    """Return the limits of the gateway. More bytes than the system can count are as good as any number."""
+    block = block or Limits()
+    return document.Limits(
+        body_bytes=min(block.max_request_body_bytes, sys.maxsize),
+        head_bytes=block.max_header_bytes,
+        fields=block.max_headers,
+        target_bytes=block.max_target_bytes,
+        requests=block.max_requests_per_worker,
+        response_head_bytes=block.max_response_header_bytes,
+    )
+
+
+def route_limits(block: RouteLimits | None, whole: document.Limits) -> document.Limits:
+    """Return the limits of a route: its own, else those of the gateway."""
+    if block is None:
+        return whole
+    return replace(
+        whole,
+        body_bytes=min(own(block.max_request_body_bytes, whole.body_bytes), sys.maxsize),
+        head_bytes=own(block.max_header_bytes, whole.head_bytes),
+        fields=own(block.max_headers, whole.fields),
+        target_bytes=own(block.max_target_bytes, whole.target_bytes),
+    )
+
+
+def timeouts(block: Timeouts | None) -> document.Timeouts:
+    """Return the timeouts of the gateway."""
+    block = block or Timeouts()
+    return document.Timeouts(
+        request_head=block.request_head_seconds,
+        client_idle=block.client_idle_seconds,
+        body_stall=block.body_stall_seconds,
+        rate=block.min_body_rate,
+        connect=block.connect_seconds,
+        tls_handshake=block.tls_handshake_seconds,
+        response_head=block.response_head_seconds,
+        exchange=block.exchange_seconds,
+        response_stall=block.response_stall_seconds,
+        upstream_idle=block.upstream_idle_seconds,
+        upstream_life=block.upstream_life_seconds,
+        upstream_requests=block.upstream_requests,
+    )
+
+
+def route_timeouts(block: RouteTimeouts | None, whole: document.Timeouts) -> document.Timeouts:
+    """Return the timeouts of a route: its own, else those of the gateway."""
+    if block is None:
+        return whole
+    return replace(
+        whole,
+        body_stall=own(block.body_stall_seconds, whole.body_stall),
+        rate=own(block.min_body_rate, whole.rate),
+        connect=own(block.connect_seconds, whole.connect),
+        response_head=own(block.response_head_seconds, whole.response_head),
+        exchange=own(block.exchange_seconds, whole.exchange),
+        response_stall=own(block.response_stall_seconds, whole.response_stall),
+    )
+
+
+def own(value: T | None, otherwise: T) -> T:
+    """Return what a route says, or what holds if it says nothing."""
+    return otherwise if value is None else value
