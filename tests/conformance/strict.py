@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rb"(%b) (/[^\x00-\x20\x7f]*) HTTP/1\.1" % _TOKEN)
-_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2}) [\t\x20-\x7e\x80-\xff]*")
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _VALUE = rb"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?"
 _FIELD = re.compile(rb"(%b):[ \t]*(%b)[ \t]*" % (_TOKEN, _VALUE))
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
@@ -89,6 +89,11 @@ def responses_in(data: bytes, methods: Iterable[bytes], *, has_ended: bool) -> t
         if message.status >= 200:
             del waiting[:1]
     return found, data
+
+
+def response_in(data: bytes, method: bytes, *, has_ended: bool) -> tuple[Message, bytes]:
+    """Read one answer to a request with this method; return it, and what follows. Raises Unfinished."""
+    return _response(data, method == b"HEAD", has_ended)
 
 
 def fields_of(head: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -63,6 +63,13 @@ CASES = [
         keeps_upstream=True,
     ),
     ResponseCase(
+        "no-space-no-reason",
+        response(b"200", LENGTH, body=b"ok"),
+        "RFC 9112 section 4: the space is missing; many send this, and everybody reads it",
+        told(b"200", LENGTH, body=b"ok"),
+        keeps_upstream=True,
+    ),
+    ResponseCase(
         "no-reason",
         response(b"200 ", LENGTH, body=b"ok"),
         "RFC 9112 section 4: the phrase may be empty",
