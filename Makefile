@@ -8,6 +8,7 @@ LOAD   := $(VENV)/bin/python -m benchmarks.load
 CONFIG ?= config.example.json
 TESTS  ?= tests
 ARGS   ?=
+FUZZ_SECONDS ?= 60
 REQUESTS ?= 10000000
 
 # What a compiled build depends on: the list COMPILED in setup.py, and the types beside it.
@@ -15,7 +16,7 @@ SOURCES := setup.py $(shell sed -n 's/^    "\(kairos.*\)",$$/\1/p' setup.py) $(s
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint deps bench bench-load soak build clean
+.PHONY: help run test fuzz lint deps bench bench-load soak build clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,10 @@ bench-load: $(VENV)/test build  ## Compare with nginx and HAProxy under load (AR
 
 soak: $(VENV)/test build  ## Load the gateway for long and look whether its memory grows (REQUESTS=1000000)
 	$(LOAD) soak --requests $(REQUESTS) $(ARGS)
+
+fuzz: $(VENV)/test $(VENV)/fuzz  ## Send the gateway what nobody has thought of (FUZZ_SECONDS=60 for each of two harnesses)
+	$(foreach harness,head framing,KAIROS_PURE_PYTHON=1 $(VENV)/bin/python -m tests.conformance.fuzz_$(harness) \
+		-max_total_time=$(FUZZ_SECONDS) $(ARGS) &&) true
 
 lint: $(VENV)/lint  ## Check style (ruff), types (mypy) and Cython sources (cython-lint)
 	$(VENV)/bin/ruff check
@@ -75,6 +80,6 @@ $(VENV)/built: $(SOURCES) $(VENV)/installed
 	@$(VENV)/bin/kairos version
 	@! $(VENV)/bin/kairos version | grep --quiet '(compiled' || touch $@
 
-$(VENV)/test $(VENV)/lint: $(VENV)/%: $(VENV)/installed
+$(VENV)/test $(VENV)/fuzz $(VENV)/lint: $(VENV)/%: $(VENV)/installed
 	$(PIP) install --group $*
 	@touch $@
