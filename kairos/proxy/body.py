@@ -9,10 +9,14 @@ from kairos.protocols.http1.fields import trailer_section
 class RequestBody:
     """A body that arrives in pieces. `left` is the number of bytes still to come, or CHUNKED (negative)."""
 
-    __slots__ = ("_chunks", "_left", "_most", "is_complete", "received")
+    __slots__ = ("_chunks", "_connection", "_left", "_most", "is_complete", "received")
 
-    def __init__(self, left: int, most: int) -> None:
-        """`most` is how long a chunked body may be; a counted one has been checked by its length."""
+    def __init__(self, left: int, most: int, connection: bytes | None = None) -> None:
+        """`most` is how long a chunked body may be; a counted one has been checked by its length.
+
+        `connection` is the value of the request's Connection field.
+        """
+        self._connection = connection
         self._left = left
         self._most = most
         self._chunks = ChunkedReader() if left < 0 else None
@@ -44,5 +48,5 @@ class RequestBody:
         framed = chunked.encode(pieces)
         if chunks.is_complete:
             self.is_complete = True
-            framed += chunked.last_chunk(trailer_section(chunks.trailers, drops_underscores=True))
+            framed += chunked.last_chunk(trailer_section(chunks.trailers, self._connection, drops_underscores=True))
         return framed, used

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError
 from kairos.filters import LocalReply
-from kairos.protocols.http1.head import RequestHead, request_parser, validate_request
+from kairos.protocols.http1.head import RequestHead, is_hopeless, request_parser, validate_request
 from kairos.proxy import limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
@@ -224,7 +224,7 @@ class Downstream:
                 self.deadline = _NEVER
                 exchange.request_failed(limits.body_too_slow(exchange, progress.measured(now)))
         elif self._buffer and exchange is None:
-            self._refuse(limits.head_too_slow(self.plane.snapshot, len(self._buffer)))
+            self._refuse(limits.head_too_slow(self.plane.snapshot, len(self._buffer)), self._buffer)
         else:
             self._close()
 
@@ -281,8 +281,11 @@ class Downstream:
             if len(data) > snapshot.target_bytes:  # more than the shortest head that has such a target
                 error = limits.head_too_large(snapshot, data, is_whole=False)
                 if error is not None:
-                    self._refuse(error)
+                    self._refuse(error, data)
                     return b""
+            if is_hopeless(data, searched):
+                self._refuse(BadRequest("The request is malformed", reason="malformed_request"), data)
+                return b""
             if self._head_deadline == _NEVER:
                 self._head_deadline = limits.deadline(plane.ticker.now, snapshot.request_head_seconds)
             self.deadline = self._head_deadline
@@ -296,7 +299,7 @@ class Downstream:
                     raise error
             head = self._read_head(raw)
         except BadRequest as refusal:
-            self._refuse(refusal)
+            self._refuse(refusal, raw)
             return b""
         return self._begin(head, snapshot, b"" if end == len(data) else text[end : len(data)])
 
@@ -324,7 +327,7 @@ class Downstream:
             return rest
         route = exchange.route
         self._progress = Progress(route.body_stall_seconds, route.body_rate)
-        self._body = RequestBody(head.body_length, route.body_bytes)
+        self._body = RequestBody(head.body_length, route.body_bytes, head.connection)
         self._watch()
         if rest:
             self._read_body(rest)
@@ -354,7 +357,7 @@ class Downstream:
 
     # Ends.
 
-    def _refuse(self, error: BadRequest) -> None:
+    def _refuse(self, error: BadRequest, request: bytes) -> None:
         """Answer a request that could not be read, and close."""
         plane = self.plane
         row = plane.row
@@ -363,7 +366,8 @@ class Downstream:
         row.add(layout.RESPONSES_1XX + error.status // 100 - 1, 1)
         request_id = plane.request_id()
         lines = plane.ticker.date_line + b"Connection: close\r\n"
-        self.write(local_reply(LocalReply.refusal(error), request_id, lines))
+        has_body = not request.startswith(b"HEAD ")
+        self.write(local_reply(LocalReply.refusal(error), request_id, lines, has_body=has_body))
         limits.log(plane, error, self.address)
         if plane.access_log is not None:
             plane.access_log.write_refused(self.address, error, request_id.decode())

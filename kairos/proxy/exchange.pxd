@@ -29,6 +29,7 @@ cdef class Exchange:
     cdef Py_ssize_t _attempts
     cdef tuple _choices
     cdef object _connecting
+    cdef bytes _connection_options
     cdef double _deadline
     cdef bytes _forwarded
     cdef list _held

@@ -51,6 +51,7 @@ class Exchange:
         "_attempts",
         "_choices",
         "_connecting",
+        "_connection_options",
         "_deadline",
         "_forwarded",
         "_held",
@@ -107,6 +108,7 @@ class Exchange:
         self._attempts = 0
         self._choices: Sequence[Pool] = ()
         self._connecting: asyncio.Task[None] | None = None
+        self._connection_options: bytes | None = None  # what the backend says of its connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._held: list[bytes] | None = None  # the body so far, until it can no longer be sent to another backend
         self._keeps_client = False
@@ -221,6 +223,7 @@ class Exchange:
         self._rechunks = unknown_length and is_http11
         self._keeps_client = downstream.keeps_alive(self) and (is_http11 or not unknown_length)
         self._pending = head
+        self._connection_options = head.connection
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
@@ -235,9 +238,9 @@ class Exchange:
         """Pass on the last piece of the response's body, and what trailers the client can take."""
         self.upstream = None  # it may serve another exchange already: what this client does no longer concerns it
         if self._rechunks:
-            if not self.head.takes_trailers:
-                trailers = None
-            lines = trailer_section(trailers, drops_underscores=False) if trailers else b""
+            lines = b""
+            if trailers and self.head.takes_trailers:
+                lines = trailer_section(trailers, self._connection_options, drops_underscores=False)
             data = chunked.encode((data,)) + chunked.last_chunk(lines)
         data = self._with_head(data)
         if data:

@@ -78,10 +78,13 @@ def copy_for(raw: bytes, connection: bytes | None, usual: FieldSet) -> FieldSet:
     return FieldSet((*usual.names, *named), usual.drops_underscores) if named else usual
 
 
-def trailer_section(fields: list[tuple[bytes, bytes]], *, drops_underscores: bool) -> bytes:
-    """Return the lines of those trailer fields that may be passed on."""
+def trailer_section(
+    fields: list[tuple[bytes, bytes]], connection: bytes | None, *, drops_underscores: bool
+) -> bytes:
+    """Return the lines of those trailer fields that may be passed on; `connection` names more that may not."""
+    dropped = NO_TRAILERS.union(tokens(connection or b""))
     kept = []
     for name, value in fields:
-        if name.lower() not in NO_TRAILERS and not (drops_underscores and b"_" in name):
+        if name.lower() not in dropped and not (drops_underscores and b"_" in name):
             kept.append(b"%b: %b\r\n" % (name, value))
     return b"".join(kept)

@@ -6,7 +6,7 @@ cdef FieldSet REQUEST_FACTS
 cdef FieldSet RESPONSE_FACTS
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
-cdef unsigned char _SPACE, _SLASH, _ZERO, _ONE, _H
+cdef unsigned char _SPACE, _SLASH, _ZERO, _ONE, _H, _TAB, _CR
 
 
 @cython.final
@@ -43,7 +43,7 @@ cdef class ResponseHead:
 
 cdef bint _is_event_stream(bytes content_type) except -1
 cpdef validate_request(bytes raw, object parser)
-@cython.locals(text="const unsigned char*")
+@cython.locals(text="const unsigned char*", end=Py_ssize_t)
 cpdef validate_response(bytes raw)
 
 @cython.locals(options=list)

@@ -18,11 +18,12 @@ CHUNKED = -2
 # The same as C integers when compiled, and then not seen from outside.
 _UNTIL_CLOSE = UNTIL_CLOSE
 _CHUNKED = CHUNKED
-_SPACE, _SLASH, _ZERO, _ONE, _H = b" /01H"
+_SPACE, _SLASH, _ZERO, _ONE, _H, _TAB, _CR = b" /01H\t\r"
 
 # RFC 3986 section 3.2.2: a registered name, an IPv4 address or an IP literal, and a port. An empty Host is allowed in
 # form, but names no one.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
 _VERSION = re.compile(rb"[^\r\n]* HTTP/(?!1\.[01]\r?\n)[0-9]+\.[0-9]+\r?\n")
 
 
@@ -78,7 +79,7 @@ class RequestHead:
         self.keep_alive = _keeps_alive(self.connection, self.is_http11)
         self.takes_trailers = te is not None and self.is_http11 and b"trailers" in tokens(te)
         self.host = self._checked_host(host)
-        if text[space + 1] != _SLASH:
+        if text[space + 1] != _SLASH or self.method == b"CONNECT":
             self._read_other_form()
         if expect is not None and self.is_http11 and expect.lower() != b"100-continue":  # RFC 9110 section 10.1.1
             raise BadRequest("Only 100-continue can be expected", reason="expectation_unknown", status=417)
@@ -192,8 +193,25 @@ def validate_response(raw: bytes) -> None:
     except httptools.HttpParserError:
         raise UpstreamError("the answer is malformed", reason="malformed_response") from None
     text = raw  # a pointer when compiled
+    end = 9
+    while text[end] >= _SPACE or text[end] == _TAB:
+        end += 1
+    if text[end] != _CR:  # RFC 9112 section 4: no control bytes in the reason; llhttp lets them pass
+        raise UpstreamError("the answer is malformed", reason="malformed_response")
     if text[0] != _H or text[5] != _ONE or text[9] == _ZERO:  # RFC 9110 section 15: a status begins with 1
         raise UpstreamError("the answer is of an unknown version or status", reason="malformed_response")
+
+
+def is_hopeless(data: bytes, searched: int) -> bool:
+    """Say whether this beginning of a request cannot become a head, so that waiting for the rest is in vain.
+
+    Up to `searched` it has been looked at before. Lines end with CRLF (RFC 9112 section 2.2 lets a recipient take a
+    bare LF; an intermediary that does so helps smugglers), and the first one names a version (HTTP/0.9 had none).
+    """
+    if _BARE_NEWLINE.search(data, max(searched - 1, 0)) is not None:
+        return True
+    line, end, _ = data.partition(b"\r\n")
+    return bool(end) and b" HTTP/" not in line
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,7 @@ FORWARDED = {
     "digest": b"Repr-Digest: sha-256=:eA==:\r\n",
 }
 DROPPED = (
-    b"Content-Length: 44", b"Transfer-Encoding: chunked", b"Host: internal", b"Connection: close", b"Keep-Alive: x",
+    b"Host: internal", b"Connection: close", b"Keep-Alive: x",
     b"TE: trailers", b"Upgrade: x", b"Proxy-Connection: x", b"Proxy-Authorization: Basic eDp5", b"Trailer: X",
     b"Authorization: Basic eDp5", b"Cookie: admin=1", b"Set-Cookie: a=b", b"Content-Type: text/html",
     b"Content-Encoding: gzip", b"Content-Range: bytes 0-1/2", b"Cache-Control: no-store", b"Expect: 100-continue",
@@ -33,6 +33,8 @@ BAD = {
     "control": b"X: y\x01\r\n",
     "paren": b"X(: y\r\n",
     "lf-at-end": b"X: y\n",
+    "content-length": b"Content-Length: 44\r\n",
+    "transfer-encoding": b"Transfer-Encoding: chunked\r\n",
 }
 
 
