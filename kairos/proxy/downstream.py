@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError
 from kairos.filters import LocalReply
-from kairos.protocols.http1.head import RequestHead, is_hopeless, request_parser, validate_request
+from kairos.protocols.http1.head import RequestHead, fault, is_hopeless, request_parser, validate_request
 from kairos.proxy import limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
@@ -284,7 +284,7 @@ class Downstream:
                     self._refuse(error, data)
                     return b""
             if is_hopeless(data, searched):
-                self._refuse(BadRequest("The request is malformed", reason="malformed_request"), data)
+                self._refuse(fault(data), data)
                 return b""
             if self._head_deadline == _NEVER:
                 self._head_deadline = limits.deadline(plane.ticker.now, snapshot.request_head_seconds)

@@ -214,6 +214,15 @@ def is_hopeless(data: bytes, searched: int) -> bool:
     return bool(end) and b" HTTP/" not in line
 
 
+def fault(data: bytes) -> BadRequest:
+    """Return what is wrong with the hopeless beginning of a request: the same as if the rest had come with it."""
+    try:
+        validate_request(data, request_parser())
+    except BadRequest as error:
+        return error
+    return BadRequest("The request is malformed", reason="malformed_request")
+
+
 @lru_cache(maxsize=1024)
 def is_host(value: bytes) -> bool:
     """Say whether `value` is one valid Host (RFC 9110 section 7.2)."""

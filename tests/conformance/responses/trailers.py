@@ -36,7 +36,7 @@ CASES = [
             "framing-" + line.partition(b":")[0].decode().lower(),
             CHUNKED + line + b"\r\n\r\n",
             "RFC 9110 section 6.5.1: framing in a trailer is an attack or a defect",
-            told(b"200 OK", body=b"body"),
+            told(b"200 OK", body=b"body", trailers=b""),
             request=GET_WITH_TRAILERS,
             aborts=True,
         )
