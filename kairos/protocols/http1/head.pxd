@@ -6,7 +6,7 @@ cdef FieldSet REQUEST_FACTS
 cdef FieldSet RESPONSE_FACTS
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
-cdef unsigned char _SPACE, _SLASH, _ZERO, _ONE, _H, _TAB, _CR
+cdef unsigned char _SPACE, _SLASH, _ZERO, _ONE, _H, _TAB, _CR, _DEL
 
 
 @cython.final

@@ -18,7 +18,7 @@ CHUNKED = -2
 # The same as C integers when compiled, and then not seen from outside.
 _UNTIL_CLOSE = UNTIL_CLOSE
 _CHUNKED = CHUNKED
-_SPACE, _SLASH, _ZERO, _ONE, _H, _TAB, _CR = b" /01H\t\r"
+_SPACE, _SLASH, _ZERO, _ONE, _H, _TAB, _CR, _DEL = b" /01H\t\r\x7f"
 
 # RFC 3986 section 3.2.2: a registered name, an IPv4 address or an IP literal, and a port. An empty Host is allowed in
 # form, but names no one.
@@ -193,13 +193,14 @@ def validate_response(raw: bytes) -> None:
     except httptools.HttpParserError:
         raise UpstreamError("the answer is malformed", reason="malformed_response") from None
     text = raw  # a pointer when compiled
+    # RFC 9110 section 15: a status begins with 1. Only what begins with H is as long as what is looked at here.
+    if text[0] != _H or text[5] != _ONE or text[9] == _ZERO:
+        raise UpstreamError("the answer is of an unknown version or status", reason="malformed_response")
     end = 9
-    while text[end] >= _SPACE or text[end] == _TAB:
+    while text[end] == _TAB or (text[end] >= _SPACE and text[end] != _DEL):
         end += 1
     if text[end] != _CR:  # RFC 9112 section 4: no control bytes in the reason; llhttp lets them pass
         raise UpstreamError("the answer is malformed", reason="malformed_response")
-    if text[0] != _H or text[5] != _ONE or text[9] == _ZERO:  # RFC 9110 section 15: a status begins with 1
-        raise UpstreamError("the answer is of an unknown version or status", reason="malformed_response")
 
 
 def is_hopeless(data: bytes, searched: int) -> bool:
