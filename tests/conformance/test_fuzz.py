@@ -16,7 +16,7 @@ REQUESTS = [case.raw for _, case in requests.CASES if len(case.raw) <= MOST]
 RESPONSES = [case.raw for _, case in responses.CASES if len(case.raw) <= MOST]
 
 bounded = settings(
-    max_examples=1000,
+    max_examples=500,
     derandomize=True,
     deadline=None,
     database=None,
