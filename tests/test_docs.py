@@ -110,6 +110,15 @@ def test_make_targets_on_the_pages_exist() -> None:
         assert named <= targets, page
 
 
+def test_every_reason_for_a_refusal_is_explained() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "kairos").rglob("*.py"))
+    page = (ROOT / "docs/http.md").read_text(encoding="utf-8")
+
+    reasons = set(re.findall(r'reason="(\w+)"', sources))
+    assert len(reasons) >= 20
+    assert {reason for reason in reasons if f"`{reason}`" not in page} == set()
+
+
 def test_the_pages_have_examples() -> None:
     assert len(CURL_EXAMPLES) >= 5
     assert CONFIGS

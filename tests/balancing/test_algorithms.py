@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +136,13 @@ def test_a_client_has_the_backend_that_kairos_rs_would_give_it(client: str, back
     for number, backend in zip((2, 3, 4, 5), backends, strict=True):
         order = "".join(balancer_of("ip_hash", "abcde"[:number]).choices(client))
         assert order == "abcde"[backend:number] + "abcde"[:backend]
+
+
+def test_the_page_shows_the_same_backends() -> None:
+    page = (Path(__file__).parents[2] / "docs/balancing.md").read_text(encoding="utf-8")
+
+    for client, backends in IP_HASH:
+        assert f"| `{client}` | {' | '.join(map(str, backends))} |" in page
 
 
 def test_a_client_stays_where_it_is_and_many_clients_are_spread() -> None:
