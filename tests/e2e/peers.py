@@ -2,6 +2,7 @@
 
 import select
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -80,7 +81,12 @@ class Peer:
         return received
 
     def close(self) -> None:
-        """Leave."""
+        """Leave. What was sent and not yet received still arrives, and before the end of the connection does."""
+        self.sock.close()
+
+    def reset(self) -> None:
+        """Leave, and take back what was sent and not yet received."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
 

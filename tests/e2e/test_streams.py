@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.configs import config, route
-from tests.e2e.gateway import HOST, Gateway
+from tests.e2e.gateway import Gateway
 from tests.e2e.log import PATIENCE_SECONDS
 from tests.e2e.origin import Origin
 from tests.e2e.peers import (
@@ -106,9 +106,21 @@ class TestClientLeaves:
             with backend.accept() as served:
                 client.send_until_nobody_reads()
 
-                client.close()
+                client.reset()
 
                 wait_until(lambda: "client_left" in reasons(tmp_path), gateway)
+                assert served.receive_to_the_end() < GIB
+
+    def test_while_the_backend_reads_late(self, start: Callable[[Backend], Gateway], backend: Backend) -> None:
+        """The end of the connection comes behind all that was sent, which is why the gateway cannot see it earlier."""
+        gateway = start(backend)
+        with client_of(gateway) as client:
+            client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % GIB)
+            with backend.accept() as served:
+                client.send_until_nobody_reads()
+
+                client.close()
+
                 assert served.receive_to_the_end() < GIB
 
     def test_before_its_body_is_complete(self, start: Callable[[Backend], Gateway], backend: Backend) -> None:
