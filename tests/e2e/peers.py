@@ -1,12 +1,16 @@
 """Both ends of the gateway in the hands of the test: sockets that do one thing at a time, when the test says so."""
 
+import fcntl
+import os
 import select
 import socket
 import struct
+import termios
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from signal import SIGSTOP
 from time import monotonic
 from typing import Self
 
@@ -64,6 +68,10 @@ class Peer:
         while select.select([], [self.sock], [], NO_PROGRESS_SECONDS)[1]:
             sent += self.sock.send(PIECE, socket.MSG_DONTWAIT)
         return sent
+
+    def has_unsent(self) -> bool:
+        """Say whether the other side has yet to take something of what was sent."""
+        return fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)) != bytes(4)
 
     def send_and_tell(self, count: int, stalled: threading.Event) -> None:
         """Send that many bytes; set the event again and again while nobody reads."""
@@ -142,6 +150,14 @@ def wait_until(condition: Callable[[], bool], gateway: Gateway) -> None:
     while not condition():
         assert monotonic() < end, "it never came true"
         assert gateway.request("GET", "/live").status == 200
+
+
+def stop(pid: int) -> None:
+    """Let a process stand still until it gets SIGCONT."""
+    os.kill(pid, SIGSTOP)
+    end = monotonic() + PATIENCE_SECONDS
+    while Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "T":
+        assert monotonic() < end, "it goes on"
 
 
 def is_connecting_to(port: int) -> bool:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from signal import SIGCONT, SIGSTOP
+from signal import SIGCONT
 
 import aiohttp
 import pytest
@@ -17,7 +17,7 @@ from tests.e2e.configs import config, route
 from tests.e2e.gateway import HOST, Answer, Gateway
 from tests.e2e.log import PATIENCE_SECONDS
 from tests.e2e.origin import Origin
-from tests.e2e.peers import Backend, workers_of
+from tests.e2e.peers import Backend, stop, workers_of
 from tests.e2e.servers import PROGRAMS, SERVERS
 
 FILE = os.urandom(3_000_000)
@@ -87,15 +87,17 @@ class TestServers:
         assert "X-Request-ID" in answer.headers
         assert b"route_not_found" not in answer.body  # it is the server's answer
 
-    def test_takes_bodies_with_a_length(self, serving: Gateway) -> None:
-        for body in (b"", b"x", FILE):
-            answer = serving.request("POST", "/echo", body)
-            if answer.status == 200:
-                assert answer.body == body
-            else:  # some serve nothing but files
-                assert answer.status in (404, 405, 501)
 
-        assert serving.request("GET", "/file").body == FILE
+@pytest.mark.parametrize(
+    "name", ["aiohttp", pytest.param("node", marks=pytest.mark.tool("node")), "close_delimited"]
+)
+def test_echoes_bodies_with_a_length(name: str, tmp_path: Path) -> None:
+    with ExitStack() as running:
+        gateway = in_front_of(name, running, tmp_path)
+
+        for body in (b"", b"x", FILE):
+            answer = gateway.request("POST", "/echo", body)
+            assert (answer.status, answer.body == body) == (200, True)
 
 
 @pytest.mark.tool("nginx")
@@ -285,7 +287,7 @@ class TestBackends:
 
             workers = workers_of(gateway)
             for worker in workers:
-                os.kill(worker, SIGSTOP)
+                stop(worker)
             client.request("POST", "/a", b"second")
             kept.close()
             for worker in workers:

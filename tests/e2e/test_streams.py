@@ -1,6 +1,7 @@
 """Bodies that are larger than memory should be, and clients that leave in the middle."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,16 +98,22 @@ class TestClientLeaves:
             with full.accept() as served:
                 served.receive_to_the_end()
 
+    @pytest.mark.parametrize("way", ["end", "reset"])
     def test_while_the_backend_does_not_read(
-        self, start: Callable[[Backend], Gateway], backend: Backend, tmp_path: Path
+        self, start: Callable[[Backend], Gateway], backend: Backend, tmp_path: Path, way: str
     ) -> None:
         gateway = start(backend)
         with client_of(gateway) as client:
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
             client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % GIB)
             with backend.accept() as served:
                 client.send_until_nobody_reads()
 
-                client.reset()
+                if way == "reset":
+                    client.reset()
+                else:  # it is seen if it is not queued behind data that finds no room
+                    wait_until(lambda: not client.has_unsent() or not served.sock.recv(64 * 1024), gateway)
+                    client.close()
 
                 wait_until(lambda: "client_left" in reasons(tmp_path), gateway)
                 assert served.receive_to_the_end() < GIB
