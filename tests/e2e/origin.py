@@ -1,6 +1,7 @@
 """A real backend in a thread: it keeps what it received, and answers as the test says."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,13 +45,15 @@ class Origin:
     """A backend for the time of a `with` block.
 
     `answer` makes the bytes of a response; empty ones close the connection. To speak byte by byte override `converse`.
+    With `tls` it speaks HTTPS.
     """
 
-    def __init__(self, answer: Callable[[Received], bytes] = hello) -> None:
+    def __init__(self, answer: Callable[[Received], bytes] = hello, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
         self.received: list[Received] = []
         self.connections = 0
         self._answer = answer
+        self._tls = tls
         self._changed = threading.Condition()
         self._started = threading.Event()
         self._conversations: set[asyncio.Task[None]] = set()
@@ -68,7 +71,8 @@ class Origin:
     @property
     def backend(self) -> dict[str, object]:
         """The entry for this backend in a config."""
-        return {"host": f"http://{HOST}", "port": self.port}
+        scheme = "https" if self._tls else "http"
+        return {"host": f"{scheme}://{HOST}", "port": self.port}
 
     def hold(self) -> None:
         """Answer nothing until `release`."""
@@ -109,7 +113,7 @@ class Origin:
         self._end = asyncio.Event()
         self._may_answer = asyncio.Event()
         self._may_answer.set()
-        server = await asyncio.start_server(self._connected, HOST, 0)
+        server = await asyncio.start_server(self._connected, HOST, 0, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._end.wait()
