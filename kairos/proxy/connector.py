@@ -124,6 +124,8 @@ def _failure(error: OSError) -> UpstreamError:
     """Say in words for clients why a connection could not be opened."""
     if isinstance(error, TimeoutError):
         message, reason = "the connection timed out", "connect_timeout"
+    elif isinstance(error, ConnectionAbortedError):  # so the event loops tell that a handshake took too long
+        message, reason = "the TLS handshake timed out", "tls_timeout"
     elif isinstance(error, ssl.SSLCertVerificationError):
         message, reason = f"TLS failed: {error.verify_message}", "tls_not_verified"
     elif isinstance(error, ssl.SSLError):

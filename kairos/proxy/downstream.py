@@ -14,6 +14,7 @@ from kairos.proxy.exchange import Exchange
 from kairos.proxy.progress import Progress
 from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
+from kairos.security.peers import plain_address
 from kairos.shm import layout
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Downstream:
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
         self._send = self._transport.write
         peer = transport.get_extra_info("peername")
-        self.address = peer[0] if peer else ""
+        self.address = plain_address(peer[0]) if peer else ""
         sock = transport.get_extra_info("socket")
         self._fd = -1 if sock is None else sock.fileno()
         self._rest()

@@ -23,7 +23,7 @@ cdef class Pool:
     @cython.locals(idle=list, now=double, upstream=Upstream, trusts=bint)
     cpdef Upstream take(self, bint may_be_stale)
 
-    @cython.locals(plane=DataPlane, now=double, snapshot=Snapshot, idle_seconds=double)
+    @cython.locals(plane=DataPlane, now=double, snapshot=Snapshot, idle_seconds=double, has_served_enough=bint)
     cpdef void give(self, Upstream upstream) except *
 
     cpdef void remove(self, Upstream upstream) except *

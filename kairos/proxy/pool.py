@@ -59,7 +59,8 @@ class Pool:
         plane = self._plane
         now, snapshot = plane.ticker.now, plane.snapshot
         idle_seconds = snapshot.upstream_idle_seconds
-        if upstream.requests >= snapshot.upstream_requests or plane.is_draining or now >= upstream.expires:
+        has_served_enough = 0 < snapshot.upstream_requests <= upstream.requests
+        if has_served_enough or plane.is_draining or now >= upstream.expires:
             upstream.close()
             return
         upstream.idle_since = now

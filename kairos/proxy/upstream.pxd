@@ -19,6 +19,7 @@ cdef class Upstream:
     cdef bytes _buffer
     cdef object _chunks
     cdef Exchange _exchange
+    cdef bint _is_last_call
     cdef bint _is_paused
     cdef bint _keep_alive
     cdef Py_ssize_t _left
@@ -28,6 +29,7 @@ cdef class Upstream:
     cdef Py_ssize_t _sent
     cdef double _silence_seconds
     cdef object _socket
+    cdef object _spare
     cdef readonly object _transport
     cdef object _write
     cdef public double deadline
@@ -48,6 +50,7 @@ cdef class Upstream:
     cpdef bint is_alive(self) except -1
     cpdef void close(self) except *
     cpdef void abort(self) except *
+    cpdef void _let_go_of_spare(self) except *
     cpdef void _listen(self) except *
 
     @cython.locals(searched=Py_ssize_t, end=Py_ssize_t, most=Py_ssize_t, size=Py_ssize_t, text="const char*")

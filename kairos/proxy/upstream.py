@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from math import inf
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from kairos._speedups import head_end
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 5.0  # to send what is left
 WHOLE_WRITE = 16 << 10  # bytes that an empty send buffer takes at once, or not at all
+LEFTOVER = 256 << 10  # bytes of an answer that are read at a time when the transport is gone
 BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
 
 # C values when compiled, and then not seen from outside.
@@ -47,6 +48,7 @@ class Upstream:
         "_buffer",
         "_chunks",
         "_exchange",
+        "_is_last_call",
         "_is_paused",
         "_keep_alive",
         "_left",
@@ -56,6 +58,7 @@ class Upstream:
         "_sent",
         "_silence_seconds",
         "_socket",
+        "_spare",
         "_transport",
         "_write",
         "deadline",
@@ -71,10 +74,12 @@ class Upstream:
         self._plane = plane
         self._pool = pool
         self._socket = sock
+        self._spare: socket.socket | None = None  # the same socket, to read what is left when a write has failed
         self._exchange: Exchange | None = None
         self._left = _IDLE
         self._buffer = b""
         self._chunks: ChunkedReader | None = None
+        self._is_last_call = False  # whether it is the exchange that has no more time, not this attempt
         self._is_paused = False
         self._keep_alive = False
         self._moved_at = 0.0
@@ -102,6 +107,8 @@ class Upstream:
     def write(self, data: bytes) -> None:
         """Send more of the request's body."""
         self._sent += len(data)
+        if self._spare is None and self._socket is not None and not self._pool.is_tls:
+            self._spare = self._socket.dup()
         self._write(data)
 
     def await_head(self, deadline: float) -> None:
@@ -110,7 +117,8 @@ class Upstream:
             exchange: Exchange = self._exchange  # type: ignore[assignment]
             seconds = exchange.route.response_head_seconds
             self.deadline = self._plane.ticker.now + seconds if seconds else _NEVER
-            if deadline < self.deadline:
+            self._is_last_call = deadline < self.deadline
+            if self._is_last_call:
                 self.deadline = deadline
 
     def pause_reading(self) -> None:
@@ -186,6 +194,8 @@ class Upstream:
         self._socket = None
         self._plane.ticker.forget(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, -1)
+        if self._spare is not None:
+            self._read_what_is_left(self._spare)
         if self._exchange is None:
             self._pool.remove(self)
         elif self._left == _AWAITS_HEAD and not self._buffer:
@@ -196,6 +206,26 @@ class Upstream:
             self._fail(UpstreamError("the connection was closed", reason=reason, retry=retry))
         else:
             self._fail(UpstreamError("the answer was cut short", reason="response_cut_short"))
+
+    def _read_what_is_left(self, spare: socket.socket) -> None:
+        """Read an answer for which the backend did not wait to get the whole request (RFC 9112 section 9.5).
+
+        It has closed, our next write has failed, and so the transport is gone before it has read the answer, which the
+        kernel still holds.
+        """
+        with suppress(OSError):
+            while self._left != _IDLE and self._exchange is not None:
+                data = spare.recv(LEFTOVER, socket.MSG_DONTWAIT)
+                if not data:
+                    self.eof_received()
+                    break
+                self.data_received(data)
+        self._let_go_of_spare()
+
+    def _let_go_of_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
 
     def pause_writing(self) -> None:
         """Hold the other side back: this one reads too slowly."""
@@ -216,17 +246,19 @@ class Upstream:
         elif self._exchange is None:
             self.close()
         elif self._left == _AWAITS_HEAD:
-            route = self._exchange.route
-            asked = min(route.response_head_seconds or inf, route.exchange_seconds or inf)
-            setting = "response_head_seconds" if asked == route.response_head_seconds else "exchange_seconds"
-            limit = Limit(f"timeouts.{setting}", f"{asked:g}", "no answer")
-            error = UpstreamTimeout(f"Request timeout after {asked:g}s", reason="response_head_timeout", limit=limit)
-            self._fail(error)
+            self._fail(self._too_late(self._exchange))
         elif now - self._moved_at < self._silence_seconds:
             self.deadline = self._moved_at + self._silence_seconds
         else:
             limit = Limit("timeouts.response_stall_seconds", f"{self._silence_seconds:g}", f"{now - self._moved_at:g}")
             self._fail(UpstreamTimeout("the answer stalled", reason="response_stalled", limit=limit))
+
+    def _too_late(self, exchange: "Exchange") -> UpstreamTimeout:
+        route = exchange.route
+        phase = "exchange" if self._is_last_call else "response_head"
+        seconds = route.exchange_seconds if self._is_last_call else route.response_head_seconds
+        limit = Limit(f"timeouts.{phase}_seconds", f"{seconds:g}", "no answer")
+        return UpstreamTimeout(f"Request timeout after {seconds:g}s", reason=f"{phase}_timeout", limit=limit)
 
     # Reading a response.
 
@@ -317,6 +349,8 @@ class Upstream:
         exchange: Exchange = self._exchange  # type: ignore[assignment]
         self._exchange = None
         self._left = _IDLE
+        if self._spare is not None:
+            self._let_go_of_spare()
         if self._is_paused:
             self.resume_reading()
         self.deadline = _NEVER

@@ -41,6 +41,11 @@ class TrustedPeers:
         return any(address in network for network in self._networks)
 
 
+def plain_address(text: str) -> str:
+    """Return the IPv4 address of a peer that a socket for both versions shows as IPv6, and any other as it is."""
+    return text.removeprefix("::ffff:") if "." in text else text
+
+
 @lru_cache(maxsize=4096)
 def parsed_address(text: str) -> Address | None:
     """Read an address, also one with a port or in brackets; None for anything else. IPv4 in IPv6 becomes IPv4."""

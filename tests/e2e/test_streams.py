@@ -1,11 +1,14 @@
 """Bodies that are larger than memory should be, and clients that leave in the middle."""
 
 import json
+import os
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGCONT
 
 import pytest
 
@@ -21,6 +24,7 @@ from tests.e2e.peers import (
     forget_peak,
     is_connecting_to,
     resident,
+    stop,
     wait_until,
     workers_of,
 )
@@ -234,3 +238,22 @@ def reasons(folder: Path) -> list[str]:
     """Return why requests failed, from the access log; of a line that is being written nothing."""
     lines = (folder / "access.log").read_text(encoding="utf-8").split("\n")[:-1]
     return [json.loads(line)["reason"] for line in lines]
+
+
+def test_an_early_refusal_arrives_although_the_backend_takes_no_more(start_gateway: Callable[..., Gateway]) -> None:
+    with Backend() as backend:
+        gateway = start_gateway(config(route("/a", backends=[backend.entry])), workers=2)
+        with client_of(gateway) as client:
+            client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 101000\r\n\r\n" + bytes(1000))
+            served = backend.accept()
+            served.receive_head()
+            select.select([served.sock], [], [])  # the start of the body is here, and nobody reads it
+            for worker in workers_of(gateway):
+                stop(worker)
+            client.send(bytes(100_000))
+            served.send(b"HTTP/1.1 501 Unsupported\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+            served.close()
+            for worker in workers_of(gateway):
+                os.kill(worker, SIGCONT)
+
+            assert client.receive_head().startswith(b"HTTP/1.1 501 ")

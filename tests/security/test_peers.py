@@ -2,7 +2,7 @@
 
 import pytest
 
-from kairos.security.peers import TrustedPeers, parsed_address
+from kairos.security.peers import TrustedPeers, parsed_address, plain_address
 
 PROXIES = TrustedPeers(("10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"))
 
@@ -46,3 +46,11 @@ def test_the_client_is_found_from_the_right(chain: bytes | None, client: str) ->
 @pytest.mark.parametrize("text", ["", "a", "1.2.3", "1.2.3.4.5", "1.2.3.256", "a:80", "[]", "-"])
 def test_what_is_no_address(text: str) -> None:
     assert parsed_address(text) is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "plain"),
+    [("::ffff:192.0.2.1", "192.0.2.1"), ("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "2001:db8::1"), ("", "")],
+)
+def test_an_ipv4_peer_has_one_address(shown: str, plain: str) -> None:
+    assert plain_address(shown) == plain

@@ -98,7 +98,7 @@ class RequestHead:
     def _read_other_form(self) -> None:
         """Turn absolute-form into origin-form (RFC 9112 section 3.2.2: its authority replaces Host)."""
         if self.method == b"CONNECT":
-            raise BadRequest("Tunnels are not opened here", reason="connect_refused", status=501)
+            raise BadRequest("Tunnels are not opened here", reason="tunnel_refused", status=501)
         if self.target == b"*" and self.method == b"OPTIONS":  # RFC 9112 section 3.2.4: about the gateway itself
             return
         scheme, mark, rest = self.target.partition(b"://")

@@ -123,7 +123,7 @@ def test_the_asterisk_asks_about_the_gateway() -> None:
 def test_tunnels_are_not_opened() -> None:
     with pytest.raises(BadRequest) as refused:
         request(b"CONNECT a:443 HTTP/1.1", host=b"a:443")
-    assert (refused.value.status, refused.value.reason) == (501, "connect_refused")
+    assert (refused.value.status, refused.value.reason) == (501, "tunnel_refused")
 
 
 @pytest.mark.parametrize("line", [b"GET / HTTP/1.2", b"GET / HTTP/2.0", b"PRI * HTTP/2.0", b"GET / HTTP/0.9"])
