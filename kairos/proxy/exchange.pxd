@@ -67,6 +67,7 @@ cdef class Exchange:
 
     cpdef void response_body(self, bytes data) except *
     cpdef void end_response(self, bytes data, list trailers) except *
+
     @cython.locals(seconds=double)
     cpdef void _start_clock(self) except *
 
@@ -78,6 +79,7 @@ cdef class Exchange:
 
     cpdef bint _is_replayable(self) except -1
     cpdef void _leave_backend(self) except *
+
     @cython.locals(head=ResponseHead, date=bytes, coding=bytes, via=bytes, connection=bytes)
     cpdef bytes _with_head(self, bytes data)
     cpdef bytes _connection_line(self)

@@ -174,6 +174,8 @@ class Upstream:
         """Take what has arrived."""
         try:
             if self._left == _AWAITS_HEAD:
+                if self.is_reused and not self._buffer and self._transport.get_write_buffer_size() >= self._sent:
+                    raise _unasked()  # the request has not left yet, so this answers another, or nobody
                 self._read_head(data)
             elif self._left == _IDLE:
                 self.close()  # nothing was asked: whatever this is, it must not answer the next request
@@ -366,3 +368,7 @@ class Upstream:
         self.abort()
         if exchange is not None:
             exchange.upstream_failed(error, self)
+
+
+def _unasked() -> UpstreamError:
+    return UpstreamError("the connection had an answer already", reason="stale_reuse", retry=Retry.ALWAYS)

@@ -231,3 +231,20 @@ def test_a_connection_is_free_for_others_while_its_last_client_reads_slowly(worl
 
     slow.reads_on()
     assert body_of(slow.receives()) == LARGE
+
+
+@pytest.mark.parametrize("request_", [GET, POST], ids=["get", "post"])
+def test_an_answer_that_was_there_before_the_request_answers_nobody(
+    client: Peer, server: Server, request_: bytes
+) -> None:
+    """It comes in the same turn of the loop in which the request is written, and before it."""
+    poisoned = reuse(client, server)
+    poisoned.stops_reading()
+    client.sends(request_)
+
+    poisoned.sends(OK.replace(b"ok", b"no"))
+
+    assert client.receives() == b""
+    assert poisoned.transport.is_aborted
+    server.connection.sends(OK)
+    assert masked(client.receives()) == OK_SENT

@@ -42,9 +42,14 @@ cdef class ResponseHead:
 
 
 cdef bint _is_event_stream(bytes content_type) except -1
+
+
 cpdef validate_request(bytes raw, object parser)
+
+
 @cython.locals(text="const unsigned char*", end=Py_ssize_t)
 cpdef validate_response(bytes raw)
+
 
 @cython.locals(options=list)
 cdef bint _keeps_alive(bytes connection, bint is_http11) except -1

@@ -18,8 +18,10 @@ cpdef bytes request_head(
     RequestHead head, bytes target, bytes host_line, bytes forwarded_lines, bytes request_id, bint trusted
 )
 
+
 @cython.locals(raw=bytes, usual=FieldSet, fields=FieldSet)
 cpdef bytes response_head(ResponseHead head, bytes after)
+
 
 @cython.locals(text="const unsigned char*", end=Py_ssize_t, line=bytes)
 cpdef bytes status_line(bytes raw)
