@@ -10,6 +10,7 @@ from setuptools.command.build_ext import build_ext
 
 # What Cython compiles. A .py is the same source in both modes (its .pxd adds types); a .pyx has a Python twin.
 COMPILED = [
+    "kairos/_speedups/allocator.pyx",
     "kairos/_speedups/cells.pyx",
     "kairos/_speedups/head.pyx",
     "kairos/_speedups/ids.pyx",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from kairos._purepython import PURE_PYTHON
 
 if TYPE_CHECKING:
+    from kairos._speedups._allocator_py import keep_freed_memory
     from kairos._speedups._cells_py import Cells
     from kairos._speedups._head_py import FieldSet, count_lines, head_end
     from kairos._speedups._ids_py import uuid4
@@ -16,6 +17,7 @@ else:
     try:
         if PURE_PYTHON:
             raise ImportError("switched off")
+        from kairos._speedups.allocator import keep_freed_memory
         from kairos._speedups.cells import Cells
         from kairos._speedups.head import FieldSet, count_lines, head_end
         from kairos._speedups.ids import uuid4
@@ -24,6 +26,7 @@ else:
 
         COMPILED = True
     except ImportError:
+        from kairos._speedups._allocator_py import keep_freed_memory
         from kairos._speedups._cells_py import Cells
         from kairos._speedups._head_py import FieldSet, count_lines, head_end
         from kairos._speedups._ids_py import uuid4
@@ -32,4 +35,14 @@ else:
 
         COMPILED = False
 
-__all__ = ["COMPILED", "Cells", "FieldSet", "count_lines", "head_end", "normal_path", "siphash13", "uuid4"]
+__all__ = [
+    "COMPILED",
+    "Cells",
+    "FieldSet",
+    "count_lines",
+    "head_end",
+    "keep_freed_memory",
+    "normal_path",
+    "siphash13",
+    "uuid4",
+]

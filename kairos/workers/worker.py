@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from kairos._speedups import keep_freed_memory
 from kairos.errors import KairosError
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -19,6 +20,9 @@ from kairos.workers.spare import SpareDescriptor
 
 DRAIN_SECONDS = 25.0  # when the supervisor is gone and nobody says how long
 MAX_REASONS = 100
+# Pieces of bodies have up to 256 KiB and come and go: memory that went back to the kernel each time would have to be
+# mapped and cleared again for the next.
+KEPT_BYTES, LARGEST_BLOCK, HEAP_STEP = 8 << 20, 1 << 20, 1 << 20
 MAX_REASON_LENGTH = 2000
 
 logger = logging.getLogger("kairos.worker")
@@ -64,6 +68,7 @@ def main(
     """Be the worker in a slot until the supervisor says otherwise, or is gone. Runs in a freshly forked process."""
     random.seed()  # or all workers would draw the same numbers
     gc.set_threshold(10_000, 20, 1_000)  # full collections would hold requests up
+    keep_freed_memory(KEPT_BYTES, LARGEST_BLOCK, HEAP_STEP)
     zone.row(slot).store(layout.PID, os.getpid())
     loop = loop_factory()()
     asyncio.set_event_loop(loop)
