@@ -108,7 +108,8 @@ class Upstream:
         """Send more of the request's body."""
         self._sent += len(data)
         if self._spare is None and self._socket is not None and not self._pool.is_tls:
-            self._spare = self._socket.dup()
+            with suppress(OSError):  # no descriptor is left, or the connection is: then there is only no second look
+                self._spare = self._socket.dup()
         self._write(data)
 
     def await_head(self, deadline: float) -> None:

@@ -269,3 +269,14 @@ def test_a_connection_with_unsent_bytes_is_not_used_again(client: Peer, server: 
 
     client.sends(GET)
     assert len(server.connections) == 2
+
+
+def test_more_of_a_body_for_a_connection_that_has_just_gone_harms_nobody(client: Peer, server: Server) -> None:
+    """The socket is closed, but the loop has not told us yet."""
+    client.sends(PUT[:-4])
+    server.connection.sockets[0].close()
+
+    client.sends(PUT[-4:])
+    server.connection.sends(OK)
+
+    assert masked(client.receives()) == OK_SENT
