@@ -67,7 +67,17 @@ def test_values(benchmark: BenchmarkFixture, field_set: Any, kind: str) -> None:
 def test_copy(benchmark: BenchmarkFixture, field_set: Any, kind: str) -> None:
     subject = field_set(DROPPED[kind], kind == "request")
 
-    made = benchmark(subject.copy_without, HEADS[kind], b"GET / HTTP/1.1\r\n", ADDED)
+    made = benchmark(subject.copy_without, HEADS[kind], (b"GET / HTTP/1.1\r\n",), (ADDED,))
 
     assert made.endswith(ADDED)
     assert b"keep-alive" not in made
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_plain(benchmark: BenchmarkFixture, field_set: Any, kind: str) -> None:
+    twin = _head_py if field_set is _head_py.FieldSet else head
+    judge = twin.plain_request if kind == "request" else twin.plain_response
+
+    found = benchmark(judge, HEADS[kind], field_set(FACTS[kind]))
+
+    assert b"keep-alive" in found

@@ -7,7 +7,7 @@ from kairos._purepython import PURE_PYTHON
 if TYPE_CHECKING:
     from kairos._speedups._allocator_py import keep_freed_memory
     from kairos._speedups._cells_py import Cells
-    from kairos._speedups._head_py import FieldSet, count_lines, head_end
+    from kairos._speedups._head_py import FieldSet, count_lines, head_end, plain_request, plain_response
     from kairos._speedups._ids_py import uuid4
     from kairos._speedups._path_py import normal_path
     from kairos._speedups._siphash_py import siphash13
@@ -19,7 +19,7 @@ else:
             raise ImportError("switched off")
         from kairos._speedups.allocator import keep_freed_memory
         from kairos._speedups.cells import Cells
-        from kairos._speedups.head import FieldSet, count_lines, head_end
+        from kairos._speedups.head import FieldSet, count_lines, head_end, plain_request, plain_response
         from kairos._speedups.ids import uuid4
         from kairos._speedups.path import normal_path
         from kairos._speedups.siphash import siphash13
@@ -28,7 +28,7 @@ else:
     except ImportError:
         from kairos._speedups._allocator_py import keep_freed_memory
         from kairos._speedups._cells_py import Cells
-        from kairos._speedups._head_py import FieldSet, count_lines, head_end
+        from kairos._speedups._head_py import FieldSet, count_lines, head_end, plain_request, plain_response
         from kairos._speedups._ids_py import uuid4
         from kairos._speedups._path_py import normal_path
         from kairos._speedups._siphash_py import siphash13
@@ -43,6 +43,8 @@ __all__ = [
     "head_end",
     "keep_freed_memory",
     "normal_path",
+    "plain_request",
+    "plain_response",
     "siphash13",
     "uuid4",
 ]

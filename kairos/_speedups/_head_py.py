@@ -1,6 +1,15 @@
-"""Read and copy the header block of an HTTP/1.1 head: the twin of `head.pyx`."""
+"""Judge, read and copy the header block of an HTTP/1.1 head: the twin of `head.pyx`."""
 
 import re
+
+_TOKEN = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
+_FIELDS = rb"(?:%b:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n" % _TOKEN
+_REQUEST = re.compile(
+    rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /[-._~%%!$&'()*+,;=:@/?0-9A-Za-z]* HTTP/1\.1\r\n%b" % _FIELDS
+)
+_RESPONSE = re.compile(rb"HTTP/1\.1 [2-5][0-9][0-9] [^\x00-\x08\x0a-\x1f\x7f]*\r\n%b" % _FIELDS)
+_FRAMING = re.compile(rb"(?i)\n(?:content-length|transfer-encoding):")
+_FRAMES_WELL = re.compile(rb"\n(?:(?i:content-length):[ \t]*[0-9]{1,18}|(?i:transfer-encoding):[ \t]*chunked)\r\n")
 
 
 class FieldSet:
@@ -32,9 +41,12 @@ class FieldSet:
             found[i] = value if earlier is None else earlier + b", " + value
         return tuple(found)
 
-    def copy_without(self, head: bytes, before: bytes, after: bytes) -> bytes:
-        """Return `before`, the field lines of `head` whose names are not in the set, and `after`, joined."""
-        return before + self._dropped.sub(b"", head[head.find(b"\n") + 1 :]) + after
+    def copy_without(self, head: bytes, before: tuple[bytes, ...], after: tuple[bytes, ...]) -> bytes:
+        """Return `before`, the field lines of `head` whose names are not in the set, and `after`, joined.
+
+        `before` and `after` are tuples of bytes.
+        """
+        return b"".join((*before, self._dropped.sub(b"", head[head.find(b"\n") + 1 :]), *after))
 
 
 def count_lines(head: bytes) -> int:
@@ -46,3 +58,22 @@ def head_end(data: bytes, start: int) -> int:
     """Return where the head in `data` ends, behind its empty line, looking from `start` on; -1 if it does not."""
     found = data.find(b"\r\n\r\n", start) if start >= 0 else -1
     return found + 4 if found >= 0 else -1
+
+
+def plain_request(head: bytes, facts: FieldSet) -> tuple[bytes | None, ...] | None:
+    """Return the values of `facts` if this is a plain head of a request, else None: then the parser has to decide.
+
+    Plain means: all of one head and nothing more; HTTP/1.1, a usual method, a target in origin-form of RFC 3986's
+    characters; lines that end with CRLF; clean names and values; at most one field that frames a body, and that well.
+    """
+    return facts.values(head) if _REQUEST.fullmatch(head) is not None and _is_framed_well(head) else None
+
+
+def plain_response(head: bytes, facts: FieldSet) -> tuple[bytes | None, ...] | None:
+    """Do the same for the head of a response: HTTP/1.1 and a status from 200 to 599 are plain."""
+    return facts.values(head) if _RESPONSE.fullmatch(head) is not None and _is_framed_well(head) else None
+
+
+def _is_framed_well(head: bytes) -> bool:
+    framing = _FRAMING.findall(head)
+    return not framing or (len(framing) == 1 and _FRAMES_WELL.search(head) is not None)

@@ -10,7 +10,7 @@ cdef class Cells:
 
     cdef int64_t *at(self, Py_ssize_t index) except NULL
     cpdef int64_t load(self, Py_ssize_t index) except? -1
-    cpdef void store(self, Py_ssize_t index, int64_t value) except *
-    cpdef void add(self, Py_ssize_t index, int64_t n) except *
+    cpdef store(self, Py_ssize_t index, int64_t value)
+    cpdef add(self, Py_ssize_t index, int64_t n)
     cpdef int64_t fetch_add(self, Py_ssize_t index, int64_t n) except? -1
     cpdef bint compare_exchange(self, Py_ssize_t index, int64_t expected, int64_t value) except -1

@@ -63,11 +63,11 @@ cdef class Cells:
         """Return the value of a cell."""
         return cell_load(self.at(index))
 
-    cpdef void store(self, Py_ssize_t index, int64_t value) except *:
+    cpdef store(self, Py_ssize_t index, int64_t value):
         """Set a cell that has one writer."""
         cell_store(self.at(index), value)
 
-    cpdef void add(self, Py_ssize_t index, int64_t n) except *:
+    cpdef add(self, Py_ssize_t index, int64_t n):
         """Add to a cell that has one writer; the cheapest way to count."""
         cdef int64_t *cell = self.at(index)
         cell_poke(cell, <int64_t>(<uint64_t>cell_peek(cell) + <uint64_t>n))

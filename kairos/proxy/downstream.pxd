@@ -1,7 +1,7 @@
 cimport cython
 
 from kairos._speedups.head cimport count_lines, head_end
-from kairos.protocols.http1.head cimport RequestHead, validate_request
+from kairos.protocols.http1.head cimport RequestHead
 from kairos.proxy.body cimport RequestBody
 from kairos.proxy.client cimport Client
 from kairos.proxy.exchange cimport Exchange
@@ -38,29 +38,26 @@ cdef class Downstream:
     cdef readonly DataPlane plane
 
     cpdef Client client(self, Snapshot snapshot)
-    cpdef void write(self, bytes data) except *
-    cpdef void pause_reading(self) except *
-    cpdef void resume_reading(self) except *
+    cpdef write(self, bytes data)
+    cpdef pause_reading(self)
+    cpdef resume_reading(self)
     cpdef bint keeps_alive(self, Exchange exchange) except -1
-    cpdef void exchange_ended(self, bint keep) except *
+    cpdef exchange_ended(self, bint keep)
 
     @cython.locals(searched=Py_ssize_t, rest=bytes)
-    cpdef void _process(self, bytes data) except *
+    cpdef _process(self, bytes data)
 
     @cython.locals(plane=DataPlane, snapshot=Snapshot, end=Py_ssize_t, raw=bytes, head=RequestHead, text="const char*")
     cpdef bytes _next_request(self, bytes data, Py_ssize_t searched)
-
-    @cython.locals(plane=DataPlane, head=RequestHead, is_clean=bint, usual=bint)
-    cpdef RequestHead _read_head(self, bytes raw)
 
     @cython.locals(exchange=Exchange, route=ProxyRoute)
     cpdef bytes _begin(self, RequestHead head, Snapshot snapshot, bytes rest)
 
     @cython.locals(exchange=Exchange, body=RequestBody, progress=Progress, used=Py_ssize_t, framed=bytes)
-    cpdef void _read_body(self, bytes data) except *
+    cpdef _read_body(self, bytes data)
 
     @cython.locals(now=double, seconds=double)
-    cpdef void _rest(self) except *
+    cpdef _rest(self)
 
     @cython.locals(exchange=Exchange, route=ProxyRoute, now=double)
-    cpdef void _watch(self) except *
+    cpdef _watch(self)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError
 from kairos.filters import LocalReply
-from kairos.protocols.http1.head import RequestHead, fault, is_hopeless, request_parser, validate_request
+from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
 from kairos.proxy import limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
@@ -298,25 +298,11 @@ class Downstream:
                 error = limits.head_too_large(snapshot, raw, is_whole=True)
                 if error is not None:
                     raise error
-            head = self._read_head(raw)
+            head = RequestHead(raw)
         except BadRequest as refusal:
             self._refuse(refusal, raw)
             return b""
         return self._begin(head, snapshot, b"" if end == len(data) else text[end : len(data)])
-
-    def _read_head(self, raw: bytes) -> RequestHead:
-        """Validate and read a head. The parser is shared, and made anew when a head has left it in the middle."""
-        plane = self.plane
-        is_clean = False
-        try:
-            validate_request(raw, plane.parser)
-            head = RequestHead(raw)
-            usual = head.connection is None or head.connection == b"keep-alive"
-            is_clean = usual and head.keep_alive and head.body_length == 0
-        finally:
-            if not is_clean:
-                plane.parser = request_parser()
-        return head
 
     def _begin(self, head: RequestHead, snapshot: "Snapshot", rest: bytes) -> bytes:
         self.deadline = self._head_deadline = _NEVER

@@ -56,33 +56,36 @@ cdef class Exchange:
     cdef readonly Py_ssize_t status
     cdef readonly Upstream upstream
 
+    @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)
+    cdef _start(self, Downstream downstream, RequestHead head, Snapshot snapshot)
+
     @cython.locals(head=RequestHead, snapshot=Snapshot, match=Match, route=ProxyRoute)
     cpdef bint find_route(self) except -1
 
-    cpdef void begin(self) except *
-    cpdef void request_body(self, bytes data, bint done) except *
+    cpdef begin(self)
+    cpdef request_body(self, bytes data, bint done)
 
     @cython.locals(downstream=Downstream, plane=DataPlane, is_http11=bint, unknown_length=bint)
-    cpdef void begin_response(self, ResponseHead head) except *
+    cpdef begin_response(self, ResponseHead head)
 
-    cpdef void response_body(self, bytes data) except *
-    cpdef void end_response(self, bytes data, list trailers) except *
+    cpdef response_body(self, bytes data)
+    cpdef end_response(self, bytes data, list trailers)
 
     @cython.locals(seconds=double)
-    cpdef void _start_clock(self) except *
+    cpdef _start_clock(self)
 
     @cython.locals(pool=Pool, upstream=Upstream)
-    cpdef void _try_next(self) except *
+    cpdef _try_next(self)
 
     @cython.locals(head=RequestHead, host=bytes, data=bytes, route=ProxyRoute)
-    cpdef void _send(self, Upstream upstream, Pool pool) except *
+    cpdef _send(self, Upstream upstream, Pool pool)
 
     cpdef bint _is_replayable(self) except -1
-    cpdef void _leave_backend(self) except *
+    cpdef _leave_backend(self)
 
     @cython.locals(head=ResponseHead, date=bytes, coding=bytes, via=bytes, connection=bytes)
     cpdef bytes _with_head(self, bytes data)
     cpdef bytes _connection_line(self)
 
     @cython.locals(plane=DataPlane, row=Cells)
-    cpdef void _end(self) except *
+    cpdef _end(self)

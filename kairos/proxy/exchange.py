@@ -82,6 +82,9 @@ class Exchange:
     route: "ProxyRoute"
 
     def __init__(self, downstream: "Downstream", head: RequestHead, snapshot: "Snapshot") -> None:
+        self._start(downstream, head, snapshot)  # with types when compiled
+
+    def _start(self, downstream: "Downstream", head: RequestHead, snapshot: "Snapshot") -> None:
         plane = downstream.plane
         self.downstream = downstream
         self.head = head
@@ -375,7 +378,7 @@ class Exchange:
         coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
         via, connection = self.snapshot.via, self._connection_line()
         own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, b"\r\n", data)
-        return response_head(head, b"".join(own))
+        return response_head(head, own)
 
     def _connection_line(self) -> bytes:
         if not self._keeps_client:

@@ -17,7 +17,6 @@ cdef class DataPlane:
     cdef public bint is_draining
     cdef public bint is_ready
     cdef public object loop
-    cdef public object parser
     cdef public Cells row
     cdef public Snapshot snapshot
     cdef public double started_clock

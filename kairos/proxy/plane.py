@@ -5,7 +5,6 @@ import os
 from typing import TYPE_CHECKING
 
 from kairos._speedups import uuid4
-from kairos.protocols.http1.head import request_parser
 from kairos.proxy.hangups import Hangups
 from kairos.proxy.ticker import Ticker
 from kairos.shm.zone import Row
@@ -31,7 +30,6 @@ class DataPlane:
         "is_draining",
         "is_ready",
         "loop",
-        "parser",
         "row",
         "snapshot",
         "started_clock",
@@ -54,7 +52,6 @@ class DataPlane:
         self.is_draining = False
         self._random = b""  # for the next ids
         self._at = 0
-        self.parser = request_parser()  # of all connections: a whole head leaves nothing behind in it
 
     def request_id(self) -> bytes:
         """Return a random UUID (RFC 9562 section 5.4)."""

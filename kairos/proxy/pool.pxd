@@ -24,8 +24,8 @@ cdef class Pool:
     cpdef Upstream take(self, bint may_be_stale)
 
     @cython.locals(plane=DataPlane, now=double, snapshot=Snapshot, idle_seconds=double, has_served_enough=bint)
-    cpdef void give(self, Upstream upstream) except *
+    cpdef give(self, Upstream upstream)
 
-    cpdef void remove(self, Upstream upstream) except *
-    cpdef void entered(self) except *
-    cpdef void left(self) except *
+    cpdef remove(self, Upstream upstream)
+    cpdef entered(self)
+    cpdef left(self)

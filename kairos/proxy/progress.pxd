@@ -11,6 +11,6 @@ cdef class Progress:
     cdef double _seconds
 
     cpdef double begin(self, double now, Py_ssize_t moved) except? -1
-    cpdef void advanced(self, double now, Py_ssize_t moved) except *
+    cpdef advanced(self, double now, Py_ssize_t moved)
     cpdef double look(self, double now) except? -1
     cpdef double measured(self, double now) except? -1

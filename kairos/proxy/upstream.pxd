@@ -1,7 +1,7 @@
 cimport cython
 
 from kairos._speedups.head cimport head_end
-from kairos.protocols.http1.head cimport ResponseHead, validate_response
+from kairos.protocols.http1.head cimport ResponseHead
 from kairos.proxy.exchange cimport Exchange
 from kairos.proxy.generation cimport ProxyRoute
 from kairos.proxy.plane cimport DataPlane
@@ -31,6 +31,7 @@ cdef class Upstream:
     cdef object _socket
     cdef object _spare
     cdef readonly object _transport
+    cdef object _unsent
     cdef object _write
     cdef public double deadline
     cdef public double expires
@@ -39,30 +40,30 @@ cdef class Upstream:
     cdef public bint is_reused
     cdef public Py_ssize_t requests
 
-    cpdef void send(self, Exchange exchange, bytes data) except *
-    cpdef void write(self, bytes data) except *
+    cpdef send(self, Exchange exchange, bytes data)
+    cpdef write(self, bytes data)
 
     @cython.locals(seconds=double, exchange=Exchange)
-    cpdef void await_head(self, double deadline) except *
+    cpdef await_head(self, double deadline)
 
-    cpdef void pause_reading(self) except *
-    cpdef void resume_reading(self) except *
+    cpdef pause_reading(self)
+    cpdef resume_reading(self)
     cpdef bint is_alive(self) except -1
-    cpdef void close(self) except *
-    cpdef void abort(self) except *
-    cpdef void _let_go_of_spare(self) except *
-    cpdef void _listen(self) except *
+    cpdef close(self)
+    cpdef abort(self)
+    cpdef _let_go_of_spare(self)
+    cpdef _listen(self)
 
     @cython.locals(searched=Py_ssize_t, end=Py_ssize_t, most=Py_ssize_t, size=Py_ssize_t, text="const char*")
-    cpdef void _read_head(self, bytes data) except *
+    cpdef _read_head(self, bytes data)
 
     @cython.locals(exchange=Exchange, head=ResponseHead, seconds=double)
-    cpdef void _take_head(self, bytes raw) except *
+    cpdef _take_head(self, bytes raw)
 
     @cython.locals(left=Py_ssize_t)
-    cpdef void _read_body(self, bytes data) except *
+    cpdef _read_body(self, bytes data)
 
-    cpdef void _pass_on(self, bytes body) except *
+    cpdef _pass_on(self, bytes body)
 
     @cython.locals(exchange=Exchange, is_clean=bint)
-    cpdef void _finish(self, bytes body, bint overlong=*, list trailers=*) except *
+    cpdef _finish(self, bytes body, bint overlong=*, list trailers=*)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from kairos._speedups import head_end
 from kairos.errors import Limit, Retry, UpstreamError, UpstreamTimeout
 from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
-from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead, validate_response
+from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead
 from kairos.proxy.ticker import NEVER
 from kairos.shm import layout
 
@@ -60,6 +60,7 @@ class Upstream:
         "_socket",
         "_spare",
         "_transport",
+        "_unsent",
         "_write",
         "deadline",
         "expires",
@@ -168,6 +169,7 @@ class Upstream:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
         self._write = self._transport.write
+        self._unsent = self._transport.get_write_buffer_size
         self._plane.ticker.watch(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, 1)
 
@@ -175,7 +177,7 @@ class Upstream:
         """Take what has arrived."""
         try:
             if self._left == _AWAITS_HEAD:
-                if self.is_reused and not self._buffer and self._transport.get_write_buffer_size() >= self._sent:
+                if self.is_reused and not self._buffer and self._unsent() >= self._sent:
                     raise _unasked()  # the request has not left yet, so this answers another, or nobody
                 self._read_head(data)
             elif self._left == _IDLE:
@@ -293,7 +295,6 @@ class Upstream:
         self._read_body(data)
 
     def _take_head(self, raw: bytes) -> None:
-        validate_response(raw)
         exchange: Exchange = self._exchange  # type: ignore[assignment]
         head = ResponseHead(raw, exchange.head.method == b"HEAD")
         if head.status < 200:
@@ -345,9 +346,7 @@ class Upstream:
         if self._exchange is not None:
             self._exchange.response_body(body)
 
-    def _finish(
-        self, body: bytes, overlong: bool = False, trailers: list[tuple[bytes, bytes]] | None = None
-    ) -> None:
+    def _finish(self, body: bytes, overlong: bool = False, trailers: list[tuple[bytes, bytes]] | None = None) -> None:
         """End the response. The connection is given back first, so that the client's next request finds it."""
         exchange: Exchange = self._exchange  # type: ignore[assignment]
         self._exchange = None
@@ -358,7 +357,7 @@ class Upstream:
             self.resume_reading()
         self.deadline = _NEVER
         is_clean = self._keep_alive and exchange.request_done and not overlong and not self.is_closing
-        if is_clean and not self._transport.get_write_buffer_size():
+        if is_clean and not self._unsent():
             self._pool.give(self)
         else:
             self.close()

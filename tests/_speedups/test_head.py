@@ -64,18 +64,18 @@ def test_a_name_in_a_target_or_value_is_no_field(field_set: Any) -> None:
 
 def test_a_head_may_have_no_fields(field_set: Any) -> None:
     assert field_set((b"host",)).values(head_of()) == (None,)
-    assert field_set((b"host",)).copy_without(head_of(), b"<", b">") == b"<>"
+    assert field_set((b"host",)).copy_without(head_of(), (b"<",), (b">",)) == b"<>"
 
 
 def test_a_set_may_be_empty(field_set: Any) -> None:
     raw = head_of(b"Host: a", b"B_c: d")
 
     assert field_set(()).values(raw) == ()
-    assert field_set(()).copy_without(raw, b"", b"\r\n") == b"Host: a\r\nB_c: d\r\n\r\n"
+    assert field_set(()).copy_without(raw, (), (b"\r\n",)) == b"Host: a\r\nB_c: d\r\n\r\n"
 
 
 def test_a_copy_leaves_out_what_is_in_the_set_and_keeps_the_rest_as_it_is(field_set: Any) -> None:
-    copied = field_set((b"host", b"cookie")).copy_without(HEAD, b"first line\r\n", b"X-Added: 1\r\n\r\n")
+    copied = field_set((b"host", b"cookie")).copy_without(HEAD, (b"first line\r\n",), (b"X-Added: 1\r\n\r\n",))
 
     assert copied == (
         b"first line\r\n"
@@ -91,7 +91,7 @@ def test_a_copy_leaves_out_what_is_in_the_set_and_keeps_the_rest_as_it_is(field_
 def test_names_with_underscores_can_be_dropped(field_set: Any) -> None:
     raw = head_of(b"X_Under: 1", b"_: 2", b"a_b_c: 3", b"X-Value: with_under: score", b"Host: a_b")
 
-    copied = field_set((), True).copy_without(raw, b"", b"")
+    copied = field_set((), True).copy_without(raw, (), ())
 
     assert copied == b"X-Value: with_under: score\r\nHost: a_b\r\n"
 
@@ -102,14 +102,14 @@ def test_names_may_have_any_length(field_set: Any, length: int) -> None:
     raw = head_of(name.upper() + b": 1", name + b"n: 2")
 
     assert field_set((name,)).values(raw) == (b"1",)
-    assert field_set((name,)).copy_without(raw, b"", b"") == name + b"n: 2\r\n"
+    assert field_set((name,)).copy_without(raw, (), ()) == name + b"n: 2\r\n"
 
 
 def test_names_of_the_same_length_are_kept_apart(field_set: Any) -> None:
     raw = head_of(b"Age: 1", b"Via: 2", b"Foo: 3")
 
     assert field_set((b"via", b"age")).values(raw) == (b"2", b"1")
-    assert field_set((b"via", b"age")).copy_without(raw, b"", b"") == b"Foo: 3\r\n"
+    assert field_set((b"via", b"age")).copy_without(raw, (), ()) == b"Foo: 3\r\n"
 
 
 def test_bytes_beyond_ascii_pass_unchanged(field_set: Any) -> None:
@@ -117,7 +117,7 @@ def test_bytes_beyond_ascii_pass_unchanged(field_set: Any) -> None:
     raw = head_of(b"X-Obs: " + value, b"B: " + value)
 
     assert field_set((b"x-obs",)).values(raw) == (value,)
-    assert field_set((b"x-obs",)).copy_without(raw, b"", b"") == b"B: " + value + b"\r\n"
+    assert field_set((b"x-obs",)).copy_without(raw, (), ()) == b"B: " + value + b"\r\n"
 
 
 @pytest.mark.parametrize("name", [b"", b"Host", b"hosT"])
@@ -160,7 +160,7 @@ def test_both_twins_do_the_same(lines: list[bytes], names: tuple[bytes, ...], dr
     python, compiled = (twin(names, drops_underscores) for twin in TWINS)
 
     assert compiled.values(raw) == python.values(raw)
-    assert compiled.copy_without(raw, b"before", b"after") == python.copy_without(raw, b"before", b"after")
+    assert compiled.copy_without(raw, (b"before",), (b"after",)) == python.copy_without(raw, (b"before",), (b"after",))
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=8), st.lists(NAMES, unique=True).map(tuple))
@@ -168,7 +168,7 @@ def test_nothing_is_lost_and_nothing_is_made_up(fields: list[tuple[bytes, bytes]
     raw = head_of(*(name + b": " + value for name, value in fields))
     subject = _speedups.FieldSet(names)
 
-    assert subject.copy_without(raw, b"", b"") == b"".join(
+    assert subject.copy_without(raw, (), ()) == b"".join(
         name + b": " + value + b"\r\n" for name, value in fields if name not in names
     )
     for name, found in zip(names, subject.values(raw), strict=True):

@@ -1,6 +1,6 @@
 cimport cython
 
-from kairos._speedups.head cimport FieldSet
+from kairos._speedups.head cimport FieldSet, plain_request, plain_response
 
 cdef FieldSet REQUEST_FACTS
 cdef FieldSet RESPONSE_FACTS
@@ -21,8 +21,8 @@ cdef class RequestHead:
     cdef readonly bint takes_trailers
     cdef readonly bytes target
 
-    @cython.locals(text="const unsigned char*", space=Py_ssize_t, end=Py_ssize_t)
-    cpdef void _read(self, bytes raw) except *
+    @cython.locals(facts=tuple, text="const unsigned char*", space=Py_ssize_t, end=Py_ssize_t)
+    cpdef _read(self, bytes raw)
 
     cdef bytes _checked_host(self, bytes host)
 
@@ -37,18 +37,15 @@ cdef class ResponseHead:
     cdef readonly bytes raw
     cdef readonly Py_ssize_t status
 
-    @cython.locals(text="const unsigned char*", is_http11=bint)
-    cpdef void _read(self, bytes raw, bint to_head) except *
+    @cython.locals(facts=tuple, text="const unsigned char*", is_http11=bint)
+    cpdef _read(self, bytes raw, bint to_head)
 
 
 cdef bint _is_event_stream(bytes content_type) except -1
 
 
-cpdef validate_request(bytes raw, object parser)
-
-
 @cython.locals(text="const unsigned char*", end=Py_ssize_t)
-cpdef validate_response(bytes raw)
+cpdef judge_response(bytes raw)
 
 
 @cython.locals(options=list)

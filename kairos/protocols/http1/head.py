@@ -1,6 +1,7 @@
 """The heads of messages: what is read from them, and what is refused.
 
-httptools (llhttp) refuses what no one may accept; the rest of RFC 9112's rules for intermediaries is decided here.
+httptools (llhttp) judges every head that is not plain, and refuses what no one may accept; the rest of RFC 9112's rules
+for intermediaries is decided here.
 """
 
 import re
@@ -9,6 +10,7 @@ from functools import lru_cache
 
 import httptools
 
+from kairos._speedups import plain_request, plain_response
 from kairos.errors import BadRequest, UpstreamError
 from kairos.protocols.http1.fields import REQUEST_FACTS, RESPONSE_FACTS, tokens
 
@@ -53,14 +55,18 @@ class RequestHead:
     )
 
     def __init__(self, raw: bytes) -> None:
-        """Read a head that the parser has validated.
+        """Read a head and judge it: BadRequest unless it is that of one well-formed request.
 
-        `body_length` is a number of bytes, or CHUNKED. Raises BadRequest.
+        `body_length` is a number of bytes, or CHUNKED.
         """
         self.raw = raw
         self._read(raw)
 
     def _read(self, raw: bytes) -> None:
+        facts = plain_request(raw, REQUEST_FACTS)
+        if facts is None:
+            judge_request(raw)
+            facts = REQUEST_FACTS.values(raw)
         text = raw  # a pointer when compiled: a slice of it is a plain copy
         space = 0
         while text[space] != _SPACE:
@@ -75,7 +81,7 @@ class RequestHead:
         if text[end + 6] != _ONE or text[end + 8] > _ONE:  # the parser has seen to the form
             raise _unknown_version()
         self.is_http11 = text[end + 8] == _ONE
-        host, length, coding, self.connection, te, expect = REQUEST_FACTS.values(raw)
+        host, length, coding, self.connection, te, expect = facts
         self.keep_alive = _keeps_alive(self.connection, self.is_http11)
         self.takes_trailers = te is not None and self.is_http11 and b"trailers" in tokens(te)
         self.host = self._checked_host(host)
@@ -135,17 +141,22 @@ class ResponseHead:
     __slots__ = ("body_length", "connection", "has_date", "is_event_stream", "keep_alive", "raw", "status")
 
     def __init__(self, raw: bytes, to_head: bool) -> None:
-        """Read a head that the parser has validated; `to_head` tells that it answers a HEAD request.
+        """Read a head and judge it: UpstreamError unless it is that of one well-formed response.
 
-        `body_length` is a number of bytes, CHUNKED or UNTIL_CLOSE (RFC 9112 section 6.3). Raises UpstreamError.
+        `to_head` tells that it answers a HEAD request. `body_length` is a number of bytes, CHUNKED or UNTIL_CLOSE
+        (RFC 9112 section 6.3).
         """
         self.raw = raw
         self._read(raw, to_head)
 
     def _read(self, raw: bytes, to_head: bool) -> None:
+        facts = plain_response(raw, RESPONSE_FACTS)
+        if facts is None:
+            judge_response(raw)
+            facts = RESPONSE_FACTS.values(raw)
         text = raw  # a pointer when compiled
         self.status = 100 * (text[9] - _ZERO) + 10 * (text[10] - _ZERO) + text[11] - _ZERO
-        length, coding, self.connection, date, content_type = RESPONSE_FACTS.values(raw)
+        length, coding, self.connection, date, content_type = facts
         self.has_date = date is not None
         self.is_event_stream = content_type is not None and _is_event_stream(content_type)
         is_http11 = text[7] == _ONE
@@ -164,15 +175,10 @@ class ResponseHead:
             self.keep_alive = False
 
 
-def request_parser() -> httptools.HttpRequestParser:
-    """Return a parser for `validate_request`; it can be used again after a head without body that keeps alive."""
-    return httptools.HttpRequestParser(IGNORED)
-
-
-def validate_request(raw: bytes, parser: httptools.HttpRequestParser) -> None:
-    """Raise BadRequest unless `raw` is the head of one well-formed request. After that the parser is of no use."""
+def judge_request(raw: bytes) -> None:
+    """Raise BadRequest unless `raw` is the head of one well-formed request, by the parser's judgement."""
     try:
-        parser.feed_data(raw)
+        httptools.HttpRequestParser(IGNORED).feed_data(raw)
     except httptools.HttpParserUpgrade:
         pass  # the head is complete; whether to change protocols is decided elsewhere
     except httptools.HttpParserInvalidMethodError:
@@ -183,11 +189,10 @@ def validate_request(raw: bytes, parser: httptools.HttpRequestParser) -> None:
         raise BadRequest(f"The request is malformed: {error}", reason="malformed_request") from None
 
 
-def validate_response(raw: bytes) -> None:
-    """Raise UpstreamError unless `raw` is the head of one well-formed response."""
-    parser = httptools.HttpResponseParser(IGNORED)
+def judge_response(raw: bytes) -> None:
+    """Raise UpstreamError unless `raw` is the head of one well-formed response, by the parser's judgement and ours."""
     try:
-        parser.feed_data(raw)
+        httptools.HttpResponseParser(IGNORED).feed_data(raw)
     except httptools.HttpParserUpgrade:
         pass  # a 101; the caller knows that none was asked for
     except httptools.HttpParserError:
@@ -218,7 +223,7 @@ def is_hopeless(data: bytes, searched: int) -> bool:
 def fault(data: bytes) -> BadRequest:
     """Return what is wrong with the hopeless beginning of a request: the same as if the rest had come with it."""
     try:
-        validate_request(data, request_parser())
+        judge_request(data)
     except BadRequest as error:
         return error
     return BadRequest("The request is malformed", reason="malformed_request")

@@ -13,14 +13,14 @@ cdef bytes _CODING
 cdef bytes _TRAILERS
 
 
-@cython.locals(before=bytes, coding=bytes, trailers=bytes, after=bytes, usual=FieldSet, fields=FieldSet)
+@cython.locals(before=tuple, coding=bytes, trailers=bytes, after=tuple, usual=FieldSet, fields=FieldSet)
 cpdef bytes request_head(
     RequestHead head, bytes target, bytes host_line, bytes forwarded_lines, bytes request_id, bint trusted
 )
 
 
 @cython.locals(raw=bytes, usual=FieldSet, fields=FieldSet)
-cpdef bytes response_head(ResponseHead head, bytes after)
+cpdef bytes response_head(ResponseHead head, tuple after)
 
 
 @cython.locals(text="const unsigned char*", end=Py_ssize_t, line=bytes)

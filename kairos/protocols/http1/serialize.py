@@ -30,28 +30,29 @@ def request_head(
 
     `trusted` tells that the client may say itself what proxies say about their clients.
     """
-    before = b"".join((head.method, b" ", target, host_line))
+    before = (head.method, b" ", target, host_line)
     coding = _CODING if head.body_length == _CHUNKED else b""
     trailers = _TRAILERS if head.takes_trailers else b""
-    after = b"".join((forwarded_lines, coding, trailers, b"X-Request-ID: ", request_id, b"\r\n\r\n"))
+    after = (forwarded_lines, coding, trailers, b"X-Request-ID: ", request_id, b"\r\n\r\n")
     usual = TRUSTED_REQUEST_COPY if trusted else REQUEST_COPY
     is_usual = head.connection is None or head.connection == b"keep-alive"
     fields = usual if is_usual else copy_for(head.raw, head.connection, usual)
     return fields.copy_without(head.raw, before, after)
 
 
-def response_head(head: ResponseHead, after: bytes) -> bytes:
+def response_head(head: ResponseHead, after: tuple[bytes, ...]) -> bytes:
     """Return the head to send to the client; `after` ends it: our lines, the empty one, the first of the body."""
     raw = head.raw
     usual = BODILESS_COPY if head.status == 204 else RESPONSE_COPY
     is_usual = head.connection is None or head.connection == b"keep-alive"
     fields = usual if is_usual else copy_for(raw, head.connection, usual)
-    return fields.copy_without(raw, status_line(raw), after)
+    return fields.copy_without(raw, (status_line(raw),), after)
 
 
 def interim_head(head: ResponseHead) -> bytes:
     """Return a 1xx answer to send to the client."""
-    return copy_for(head.raw, head.connection, BODILESS_COPY).copy_without(head.raw, status_line(head.raw), b"\r\n")
+    fields = copy_for(head.raw, head.connection, BODILESS_COPY)
+    return fields.copy_without(head.raw, (status_line(head.raw),), (b"\r\n",))
 
 
 def status_line(raw: bytes) -> bytes:

@@ -11,15 +11,11 @@ from kairos.protocols.http1.head import (
     RequestHead,
     ResponseHead,
     is_host,
-    request_parser,
-    validate_request,
-    validate_response,
 )
 
 
 def read_request(raw: bytes) -> RequestHead:
     """Read a request as a connection does."""
-    validate_request(raw, request_parser())
     return RequestHead(raw)
 
 
@@ -30,7 +26,6 @@ def request(line: bytes = b"GET / HTTP/1.1", *fields: bytes, host: bytes | None 
 
 def read_response(raw: bytes, to_head: bool = False) -> ResponseHead:
     """Read a response as a connection does."""
-    validate_response(raw)
     return ResponseHead(raw, to_head)
 
 

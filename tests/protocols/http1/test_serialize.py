@@ -14,7 +14,7 @@ def to_backend(*lines: bytes, target: bytes = b"/internal?q", trusted: bool = Fa
 
 
 def to_client(*lines: bytes, own_lines: bytes = b"", to_head: bool = False) -> bytes:
-    return response_head(ResponseHead(b"\r\n".join([*lines, b"", b""]), to_head), own_lines + b"\r\n")
+    return response_head(ResponseHead(b"\r\n".join([*lines, b"", b""]), to_head), (own_lines, b"\r\n"))
 
 
 def test_a_backend_gets_the_fields_that_are_for_it_and_what_we_vouch_for() -> None:
