@@ -6,6 +6,7 @@ cdef FieldSet REQUEST_FACTS
 cdef FieldSet RESPONSE_FACTS
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
+cdef Py_ssize_t _FEW_DIGITS
 cdef unsigned char _SPACE, _SLASH, _ZERO, _ONE, _H, _TAB, _CR, _DEL
 
 
@@ -40,6 +41,9 @@ cdef class ResponseHead:
     @cython.locals(facts=tuple, text="const unsigned char*", is_http11=bint)
     cpdef _read(self, bytes raw, bint to_head)
 
+
+@cython.locals(text="const unsigned char*", length=Py_ssize_t, at=Py_ssize_t)
+cdef Py_ssize_t _length(bytes value) except -1
 
 cdef bint _is_event_stream(bytes content_type) except -1
 

@@ -20,6 +20,7 @@ CHUNKED = -2
 # The same as C integers when compiled, and then not seen from outside.
 _UNTIL_CLOSE = UNTIL_CLOSE
 _CHUNKED = CHUNKED
+_FEW_DIGITS = 18  # so many fit into a size
 _SPACE, _SLASH, _ZERO, _ONE, _H, _TAB, _CR, _DEL = b" /01H\t\r\x7f"
 
 # RFC 3986 section 3.2.2: a registered name, an IPv4 address or an IP literal, and a port. An empty Host is allowed in
@@ -90,7 +91,7 @@ class RequestHead:
         if expect is not None and self.is_http11 and expect.lower() != b"100-continue":  # RFC 9110 section 10.1.1
             raise BadRequest("Only 100-continue can be expected", reason="expectation_unknown", status=417)
         if length is not None:
-            self.body_length = min(int(length), sys.maxsize)
+            self.body_length = _length(length)
         elif coding is None:
             self.body_length = 0
         else:
@@ -169,7 +170,7 @@ class ResponseHead:
             self.body_length = _CHUNKED
             self.keep_alive = self.keep_alive and is_http11  # RFC 9112 section 6.1: HTTP/1.0 has no codings
         elif length is not None:
-            self.body_length = min(int(length), sys.maxsize)
+            self.body_length = _length(length)
         else:
             self.body_length = _UNTIL_CLOSE
             self.keep_alive = False
@@ -233,6 +234,17 @@ def fault(data: bytes) -> BadRequest:
 def is_host(value: bytes) -> bool:
     """Say whether `value` is one valid Host (RFC 9110 section 7.2)."""
     return _HOST.fullmatch(value) is not None
+
+
+def _length(value: bytes) -> int:
+    """Read a Content-Length of digits; what nobody can send is cut to the largest size there is."""
+    if len(value) > _FEW_DIGITS:
+        return min(int(value), sys.maxsize)
+    text = value  # a pointer when compiled
+    length = 0
+    for at in range(len(value)):
+        length = 10 * length + text[at] - _ZERO
+    return length
 
 
 def _is_event_stream(content_type: bytes) -> bool:
