@@ -114,9 +114,12 @@ class UpstreamError(KairosError):
     side = Side.UPSTREAM
     status = 502
 
-    def __init__(self, message: str, *, reason: str = "", retry: Retry = Retry.NEVER) -> None:
+    def __init__(
+        self, message: str, *, reason: str = "", retry: Retry = Retry.NEVER, limit: Limit | None = None
+    ) -> None:
         super().__init__(message, reason=reason)
         self.retry = retry
+        self.limit = limit
 
 
 class UpstreamTimeout(UpstreamError):
@@ -124,7 +127,3 @@ class UpstreamTimeout(UpstreamError):
 
     kind = "timeout"
     status = 504
-
-    def __init__(self, message: str, *, reason: str = "", limit: Limit | None = None) -> None:
-        super().__init__(message, reason=reason)
-        self.limit = limit

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from kairos.config.document import Backend, Tls
-from kairos.errors import Retry, UpstreamError
+from kairos.errors import Limit, Retry, UpstreamError, UpstreamTimeout
 from kairos.shm import layout
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Connector:
             return await self._connect(pool, seconds)
         except OSError as error:
             self._plane.row.add(layout.UPSTREAM_FAILURES, 1)
-            raise _failure(error) from None
+            raise self._timeout(error, seconds) or _failure(error) from None
 
     async def _connect(self, pool: "Pool", seconds: float) -> "Upstream":
         from kairos.proxy.upstream import Upstream  # here, because compiled it imports those who import this module
@@ -77,6 +77,19 @@ class Connector:
         if upstream.is_closing:
             raise ConnectionResetError(errno.ECONNRESET, "closed at once")
         return upstream
+
+    def _timeout(self, error: OSError, seconds: float) -> UpstreamTimeout | None:
+        """Return what to say if the error is that it took too long."""
+        if isinstance(error, TimeoutError):
+            phase, message, reason = "connect", "the connection timed out", "connect_timeout"
+        elif isinstance(error, ConnectionAbortedError):  # so the event loops tell that a handshake took too long
+            phase, message, reason = "tls_handshake", "the TLS handshake timed out", "tls_timeout"
+            seconds = self._plane.snapshot.settings.timeouts.tls_handshake
+        else:
+            return None
+        is_ours = error.errno != errno.ETIMEDOUT  # else the kernel has lost patience before us
+        limit = Limit(f"timeouts.{phase}_seconds", f"{seconds:g}", "no connection") if is_ours else None
+        return UpstreamTimeout(message, reason=reason, retry=Retry.ALWAYS, limit=limit)
 
     async def _resolve(self) -> list[Address]:
         """Return the addresses of the backend as (family, address); names are looked up off the loop."""
@@ -122,11 +135,7 @@ def tls_context(verify: bool, ca_file: str | None, _digest: str) -> ssl.SSLConte
 
 def _failure(error: OSError) -> UpstreamError:
     """Say in words for clients why a connection could not be opened."""
-    if isinstance(error, TimeoutError):
-        message, reason = "the connection timed out", "connect_timeout"
-    elif isinstance(error, ConnectionAbortedError):  # so the event loops tell that a handshake took too long
-        message, reason = "the TLS handshake timed out", "tls_timeout"
-    elif isinstance(error, ssl.SSLCertVerificationError):
+    if isinstance(error, ssl.SSLCertVerificationError):
         message, reason = f"TLS failed: {error.verify_message}", "tls_not_verified"
     elif isinstance(error, ssl.SSLError):
         message, reason = f"TLS failed: {error.reason}", "tls_failed"

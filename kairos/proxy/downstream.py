@@ -217,7 +217,8 @@ class Downstream:
             progress.advanced(now, limits.delivered(self._written, self._transport, self._fd))
             self.deadline = progress.look(now)
             if not self.deadline:
-                self.abort_with_exchange("client_stalled")
+                error = limits.not_read(exchange, progress.measured(now))
+                self.abort_with_exchange(error.reason, error)
         elif exchange is not None and not exchange.request_done:
             progress = cast("Progress", self._progress)
             self.deadline = progress.look(now)
@@ -235,12 +236,12 @@ class Downstream:
         if is_idle and now - self._idle_since >= DRAIN_IDLE_SECONDS:
             self._close()
 
-    def abort_with_exchange(self, reason: str) -> None:
+    def abort_with_exchange(self, reason: str, error: KairosError | None = None) -> None:
         """Break off the connection and the exchange on it."""
         exchange = self._exchange
         self.abort()
         if exchange is not None:
-            exchange.client_left(reason)
+            exchange.client_left(reason, error)
 
     def _hung_up(self) -> None:
         """The client has left while nothing is read from it."""
@@ -355,7 +356,7 @@ class Downstream:
         lines = plane.ticker.date_line + b"Connection: close\r\n"
         has_body = not request.startswith(b"HEAD ")
         self.write(local_reply(LocalReply.refusal(error), request_id, lines, has_body=has_body))
-        limits.log(plane, error, self.address)
+        plane.limit_log.tell(plane.ticker.now, error, self.address)
         if plane.access_log is not None:
             plane.access_log.write_refused(self.address, error, request_id.decode())
         self._close(lingers=True)

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge, Retry, UpstreamError, UpstreamTimeout
+from kairos.errors import (
+    BadRequest,
+    KairosError,
+    Limit,
+    Overloaded,
+    PayloadTooLarge,
+    Retry,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from kairos.filters import LocalReply
 from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import trailer_section
@@ -189,9 +198,11 @@ class Exchange:
         if done:
             self.upstream.await_head(self._deadline)
 
-    def client_left(self, reason: str = "client_left") -> None:
-        """Stop at once: nobody waits for the answer."""
+    def client_left(self, reason: str = "client_left", error: KairosError | None = None) -> None:
+        """Stop at once: nobody waits for the answer. `error` tells of a limit that was met."""
         self.reason = reason
+        if error is not None:
+            self._note(error)
         if self.status == 0:
             self.status = CLIENT_LEFT
         self._drop_upstream()
@@ -293,7 +304,8 @@ class Exchange:
             if self._attempts == len(self._choices):
                 self.reply(LocalReply.refusal(error))
             elif self._deadline and self.downstream.plane.ticker.now >= self._deadline:
-                self.reply(LocalReply.refusal(UpstreamTimeout(error.message, reason="exchange_timeout")))
+                limit = Limit("timeouts.exchange_seconds", f"{self.route.exchange_seconds:g}", "no connection")
+                self.reply(LocalReply.refusal(UpstreamTimeout(error.message, reason="exchange_timeout", limit=limit)))
             else:
                 self._try_next()
         except Exception:
@@ -366,7 +378,8 @@ class Exchange:
         self.reason = error.reason
         if error.limit is not None:
             self.limit = str(error.limit)
-            limits.log(self.downstream.plane, error, self.client)
+            plane = self.downstream.plane
+            plane.limit_log.tell(plane.ticker.now, error, self.client)
 
     def _with_head(self, data: bytes) -> bytes:
         """Put the head before the first piece, so that both leave in one write."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from kairos.config.document import Limits
     from kairos.proxy.exchange import Exchange
     from kairos.proxy.generation import Snapshot
-    from kairos.proxy.plane import DataPlane
 
 DEFAULT_STALL_SECONDS, DEFAULT_RATE = 60.0, 128  # of a client without a route
 LOG_SECONDS = 1.0  # at most one line per second: whoever floods a gateway must not flood its log
@@ -70,6 +69,14 @@ def body_too_slow(exchange: "Exchange", rate: float) -> BadRequest:
     return BadRequest("The request body stalled", reason="request_body_timeout", status=408, limit=limit)
 
 
+def not_read(exchange: "Exchange | None", rate: float) -> KairosError:
+    """Return what is wrong with a client that does not read its answer."""
+    stall, least = reading(exchange)
+    allowed = f"{stall:g} s, {least:g} bytes/s"
+    limit = Limit("timeouts.body_stall_seconds, min_body_rate", allowed, f"{rate:.1f} bytes/s")
+    return BadRequest("The answer is not read", reason="client_stalled", status=408, limit=limit)
+
+
 def reading(exchange: "Exchange | None") -> tuple[float, float]:
     """Return how long a client may read nothing, and how fast it has to read."""
     if exchange is None or exchange.route is None:
@@ -88,20 +95,22 @@ def delivered(written: int, transport: asyncio.Transport, fd: int) -> int:
     return written - waiting
 
 
-class _Quiet:
-    """Which limits were logged when."""
+class LimitLog:
+    """Tell the operator of limits that were met, and not more often than the log can bear."""
 
-    until = 0.0
-    hidden = 0
+    __slots__ = ("_hidden", "_until")
 
+    def __init__(self) -> None:
+        self._hidden = 0
+        self._until = 0.0  # when the next line may be written
 
-def log(plane: "DataPlane", error: KairosError, client: str) -> None:
-    """Tell the operator which limit a request has met, its setting, and what was measured."""
-    if error.limit is None or not _log.isEnabledFor(logging.INFO):
-        return
-    if plane.ticker.now < _Quiet.until:
-        _Quiet.hidden += 1
-        return
-    more = f" ({_Quiet.hidden} more since the last)" if _Quiet.hidden else ""
-    _Quiet.until, _Quiet.hidden = plane.ticker.now + LOG_SECONDS, 0
-    _log.info("%s: %d %s, %s%s", client, error.status, error.reason, error.limit, more)
+    def tell(self, now: float, error: KairosError, client: str) -> None:
+        """Write which limit a request has met, its setting, and what was measured."""
+        if error.limit is None or not _log.isEnabledFor(logging.INFO):
+            return
+        if now < self._until:
+            self._hidden += 1
+            return
+        more = f" ({self._hidden} more since the last)" if self._hidden else ""
+        self._until, self._hidden = now + LOG_SECONDS, 0
+        _log.info("%s: %d %s, %s%s", client, error.status, error.reason, error.limit, more)

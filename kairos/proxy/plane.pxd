@@ -16,6 +16,7 @@ cdef class DataPlane:
     cdef public Py_ssize_t in_flight
     cdef public bint is_draining
     cdef public bint is_ready
+    cdef public object limit_log
     cdef public object loop
     cdef public Cells row
     cdef public Snapshot snapshot

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kairos._speedups import uuid4
 from kairos.proxy.hangups import Hangups
+from kairos.proxy.limits import LimitLog
 from kairos.proxy.ticker import Ticker
 from kairos.shm.zone import Row
 
@@ -29,6 +30,7 @@ class DataPlane:
         "in_flight",
         "is_draining",
         "is_ready",
+        "limit_log",
         "loop",
         "row",
         "snapshot",
@@ -46,6 +48,7 @@ class DataPlane:
         self.ticker = Ticker(loop)
         self.hangups = Hangups(loop)
         self.access_log: AccessLog | None = None
+        self.limit_log = LimitLog()
         self.downstreams: set[Downstream] = set()
         self.in_flight = 0
         self.is_ready = False

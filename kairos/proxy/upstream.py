@@ -283,7 +283,7 @@ class Upstream:
         while self._left == _AWAITS_HEAD:
             end = head_end(data, searched)
             if (len(data) if end < 0 else end) > most:
-                raise UpstreamError("the head of the answer is too large", reason="response_head_too_large")
+                raise _too_large(most, len(data) if end < 0 else end)
             if end < 0:
                 self._buffer = data
                 return
@@ -368,6 +368,11 @@ class Upstream:
         self.abort()
         if exchange is not None:
             exchange.upstream_failed(error, self)
+
+
+def _too_large(allowed: int, measured: int) -> UpstreamError:
+    limit = Limit("limits.max_response_header_bytes", allowed, measured)
+    return UpstreamError("the head of the answer is too large", reason="response_head_too_large", limit=limit)
 
 
 def _unasked() -> UpstreamError:

@@ -94,18 +94,18 @@ def test_a_backend_that_does_not_answer_is_passed_over_in_time(world: World, ser
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"),
+    ("code", "status", "reason"),
     [
-        (errno.ECONNREFUSED, "connect_refused"),
-        (errno.EHOSTUNREACH, "connect_unreachable"),
-        (errno.ENETUNREACH, "connect_unreachable"),
-        (errno.ETIMEDOUT, "connect_timeout"),
-        (errno.EMFILE, "connect_no_descriptors"),
-        (errno.EACCES, "connect_failed"),
+        (errno.ECONNREFUSED, 502, "connect_refused"),
+        (errno.EHOSTUNREACH, 502, "connect_unreachable"),
+        (errno.ENETUNREACH, 502, "connect_unreachable"),
+        (errno.ETIMEDOUT, 504, "connect_timeout"),
+        (errno.EMFILE, 502, "connect_no_descriptors"),
+        (errno.EACCES, 502, "connect_failed"),
     ],
 )
 def test_if_no_backend_can_be_reached_the_client_hears_why(
-    world: World, servers: list[Server], code: int, reason: str
+    world: World, servers: list[Server], code: int, status: int, reason: str
 ) -> None:
     for server in servers:
         server.error = partial(OSError, code, "10.0.0.1 says no")
@@ -114,9 +114,9 @@ def test_if_no_backend_can_be_reached_the_client_hears_why(
     client.sends(GET.replace(b"/a", b"/a?secret"))
 
     answer = client.receives()
-    assert status_of(answer) == 502
+    assert status_of(answer) == status
     assert error_of(answer)["reason"] == reason
-    assert error_of(answer)["error"].startswith("Upstream error for /a: the connection ")
+    assert "the connection " in error_of(answer)["error"]
     assert b"10.0.0.1" not in answer
     assert b"secret" not in answer
     assert client.is_open

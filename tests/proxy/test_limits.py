@@ -7,7 +7,7 @@ import pytest
 
 from kairos.config.document import Limits, Timeouts
 from kairos.shm import layout
-from tests.proxy.messages import GET, LATE, OK, OK_SENT, POST, error_of
+from tests.proxy.messages import CONNECT_SECONDS, GET, LARGEST_HEAD, LATE, OK, OK_SENT, POST, error_of
 from tests.proxy.world import Peer, Server, World, body_of, masked, status_of
 
 SMALL = Limits(body_bytes=100, head_bytes=400, fields=10, target_bytes=50, requests=2)
@@ -110,7 +110,6 @@ def test_the_operator_hears_of_the_limit_and_what_was_measured(
     world: World, small: Peer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "kairos.limits"):
-        world.pass_time(10)  # since another test met a limit
         refused(small, request(b"/" + b"a" * 50))
         refused(world.client(), request(b"/" + b"a" * 50))
         world.pass_time(2)
@@ -119,6 +118,48 @@ def test_the_operator_hears_of_the_limit_and_what_was_measured(
     first, second = (record.getMessage() for record in caplog.records)
     assert first == "192.0.2.1: 414 target_too_long, limits.max_target_bytes is 50, measured 51"
     assert second.startswith("192.0.2.1: 431 request_head_too_large, limits.max_headers is 10, measured 11 (1 more")
+
+
+def told(caplog: pytest.LogCaptureFixture) -> str:
+    (record,) = caplog.records
+    return record.getMessage().partition(": ")[2]
+
+
+def test_the_operator_hears_of_limits_that_a_backend_meets(
+    world: World, client: Peer, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "kairos.limits")
+    server.is_silent = True
+    client.sends(GET)
+    world.pass_time(CONNECT_SECONDS + LATE)
+
+    assert status_of(client.receives()) == 504
+    assert told(caplog) == "504 connect_timeout, timeouts.connect_seconds is 3, measured no connection"
+
+    caplog.clear()
+    world.pass_time(2)
+    server.is_silent = False
+    client.sends(GET)
+    server.connection.sends(b"HTTP/1.1 200 OK\r\nX: " + b"x" * LARGEST_HEAD)
+
+    assert status_of(client.receives()) == 502
+    assert told(caplog).startswith(
+        f"502 response_head_too_large, limits.max_response_header_bytes is {LARGEST_HEAD}, measured "
+    )
+
+
+def test_the_operator_hears_of_a_client_that_does_not_read(
+    world: World, client: Peer, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "kairos.limits")
+    client.sends(GET)
+    client.transport.stall()
+    server.connection.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x" * 500_000)
+    world.pass_time(125)
+
+    assert client.transport.is_aborted
+    setting = "timeouts.body_stall_seconds, min_body_rate is 60 s, 128 bytes/s"
+    assert told(caplog).startswith(f"408 client_stalled, {setting}, measured ")
 
 
 # Timeouts.
