@@ -53,6 +53,7 @@ class Gateway:
         self._beat(0.0)
         self._plane.ticker.on_tick(self._beat)
         self._plane.ticker.start()
+        self._plane.hangups.open()
 
     async def prepare(self, document: bytes, generation: int) -> Snapshot:
         """Build a whole new snapshot beside the running one. Raises KairosError."""

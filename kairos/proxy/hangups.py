@@ -22,12 +22,16 @@ class Hangups:
         self._epoll: select.epoll | None = None
         self._left: dict[int, Callable[[], None]] = {}
 
+    def open(self) -> select.epoll:
+        """Take the descriptor that is needed while there are any: a flood of clients may later have them all."""
+        self._epoll = epoll = select.epoll()
+        self._loop.add_reader(epoll.fileno(), self._look)
+        return epoll
+
     def watch(self, fd: int, left: Callable[[], None]) -> None:
         """Call `left` once if the peer of this socket ends its side or the connection breaks."""
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            self._loop.add_reader(self._epoll.fileno(), self._look)
-        self._epoll.register(fd, _LEFT | select.EPOLLONESHOT)
+        epoll = self._epoll or self.open()
+        epoll.register(fd, _LEFT | select.EPOLLONESHOT)
         self._left[fd] = left
 
     def forget(self, fd: int) -> None:
