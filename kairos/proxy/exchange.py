@@ -189,7 +189,7 @@ class Exchange:
         if crowd is None:
             self._try_next()
         elif not self.go_on() and not crowd.wait(self):
-            self.refuse(crowd.full())
+            self.find_no_room()
 
     def go_on(self) -> bool:
         """Send the request on its way if there is room in the route and its backends; say whether there was."""
@@ -204,6 +204,12 @@ class Exchange:
             return False
         self._go_to(target)
         return True
+
+    def find_no_room(self) -> None:
+        """Answer that the route, or all its backends, have as many requests as they may have."""
+        crowd = cast("Crowd", self.route.crowd)
+        now = self.downstream.plane.ticker.now
+        self.refuse(unavailable.reason(self._choices, now) if crowd.has_room() else crowd.full())
 
     def refuse(self, error: KairosError) -> None:
         """Answer with an error."""
@@ -393,7 +399,7 @@ class Exchange:
             self._connecting = None
             self._count_failure(error)
             if self.has_time_for(0.0):
-                self._error = error
+                self._error = error.with_traceback(None)  # which leads back here, and so to a cycle
                 self._try_next()
             else:
                 self.refuse(unavailable.too_late(self.route, error.message))
@@ -542,6 +548,7 @@ class Exchange:
         self._leave_backend()
         if self._recovery is not None:
             self._recovery.end()
+            self._recovery = None
         if self._is_probe:
             self._end_probe()
         plane.in_flight -= 1
