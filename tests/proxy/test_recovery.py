@@ -77,6 +77,7 @@ def test_the_last_answer_is_passed_on_when_no_retry_is_left(world: World, server
     assert status_of(received) == 503
     assert b"\r\nX-From: 8001\r\n" in received
     assert world.count(layout.UPSTREAM_CONNECTS) == 3
+    assert world.count(layout.RETRIES) == 2
 
 
 @pytest.mark.parametrize(("request_", "is_repeated"), [(GET, True), (PUT, True), (POST, False), (KEYED, True)])
