@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from kairos.config.authentication import authentication
 from kairos.config.findings import Draft, JsonPath, quote
 from kairos.config.hosts import Target, backend_target
 from kairos.config.model.resilience import Retry
@@ -28,6 +29,7 @@ EVERYBODY = ("0.0.0.0/0", "::/0")
 def catalogue(validated: Validated) -> Iterator[Draft]:
     """Apply every rule to what could be validated."""
     yield from whole_config(validated)
+    yield from authentication(validated)
     for path, router in validated.routers():
         yield from route(router, path, validated)
     yield from transport_security(validated)
@@ -41,11 +43,6 @@ def whole_config(validated: Validated) -> Iterator[Draft]:
     if not routers:
         message = "No routers configured - gateway will not handle any requests"
         yield Draft("error", ("routers",), message, "add a router")
-    protected = [path for path, router in routers if router.auth_required]
-    if protected and config.jwt is None and not validated.is_in_doubt(("jwt",)):
-        message = "JWT configuration is required when routes have auth_required=true"
-        fix = 'add "jwt": {"secret": "..."}; make the secret with: openssl rand -hex 32'
-        yield Draft("error", (*protected[0], "auth_required"), message, fix)
     for index, network in enumerate(config.server.trusted_proxies):
         if network in EVERYBODY:
             message = "Every client is trusted as a proxy, and can pass for any address"

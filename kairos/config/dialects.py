@@ -14,6 +14,7 @@ from kairos.config.model import Config
 from kairos.config.model.base import Block
 from kairos.config.model.resilience import Retry
 from kairos.config.model.router import Router
+from kairos.config.model.security import Jwt
 from kairos.config.model.traffic import RateLimit
 
 
@@ -38,6 +39,7 @@ def requests_per(seconds: int) -> Alias:
 
 ALIASES: dict[type[Block], dict[str, Alias]] = {
     Config: {"jwt_secret": Alias(("jwt", "secret"))},
+    Jwt: {"algorithm": Alias(("algorithms",))},
     Router: {"retry_config": Alias(("retry",))},
     Retry: {
         "retryable_status_codes": Alias(("retry_on_status_codes",)),
@@ -105,6 +107,8 @@ class Translation:
         root = Place(tree, ())
         self.rename(Config, root)
         self.rate_limits(root)
+        for jwt in root.objects("jwt"):
+            self.rename(Jwt, jwt)
         for router in root.objects("routers"):
             self.rename(Router, router)
             for retry in router.objects("retry"):

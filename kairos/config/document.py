@@ -10,6 +10,8 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
+from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
+
 T = TypeVar("T")
 
 
@@ -144,6 +146,8 @@ class Route:
     breaker: Breaker | None = Breaker()
     outlier: Outlier | None = Outlier()
     concurrency: Concurrency = Concurrency()
+    auth: Auth | None = None
+    """What `auth_required` asks for."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -157,6 +161,7 @@ class Route:
         fields["concurrency"] = Concurrency(**fields["concurrency"])
         for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):
             fields[name] = _block(block, fields[name])
+        fields["auth"] = None if fields["auth"] is None else Auth.decode(fields["auth"])
         return cls(**fields)
 
 
@@ -179,6 +184,9 @@ class Settings:
     """Whether backends get the Forwarded field too (RFC 7239)."""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    jwt: Jwt | None = None
+    api_keys: ApiKeys | None = None
+    basic_auth: BasicAuth | None = None
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -187,6 +195,8 @@ class Settings:
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
+        for name, block in (("jwt", Jwt), ("api_keys", ApiKeys), ("basic_auth", BasicAuth)):
+            fields[name] = None if fields[name] is None else block.decode(fields[name])  # type: ignore[attr-defined]
         return cls(**fields)
 
 

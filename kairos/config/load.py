@@ -14,6 +14,7 @@ from kairos.config.document import Document
 from kairos.config.environment import Environment, secrets_beside
 from kairos.config.findings import Check, ConfigRefused, Draft, Finding, JsonPath, Problem, value_at
 from kairos.config.inactive import inactive_settings
+from kairos.config.key_sets import KeySets, unusable_key_sets
 from kairos.config.model import Config
 from kairos.config.normalise import Overrides, normalise, outline
 from kairos.config.placement import Placement, repeated_keys
@@ -72,8 +73,10 @@ def load(
     drafts += news(catalogue(validated), drafts, validated)
     authorities = Authorities(path.parent)
     drafts += news(unusable_authorities(validated, authorities), drafts, validated)
+    key_sets = KeySets(path.parent)
+    drafts += news(unusable_key_sets(validated, key_sets, authorities), drafts, validated)
     is_usable = validated.config and not has_errors(drafts)
-    document = normalise(validated.config, overrides, authorities) if validated.config and is_usable else None
+    document = normalise(validated.config, overrides, authorities, key_sets) if validated.config and is_usable else None
     if validated.config:
         drafts += news(checked(validated.config, validated, document, checks), drafts, validated)
         drafts += access_log_folder(validated.config)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from kairos.config import access
 from kairos.config.authorities import Authorities
 from kairos.config.bounds import (
     breaker,
@@ -15,6 +16,7 @@ from kairos.config.bounds import (
 )
 from kairos.config.document import Backend, Document, Route, Settings, Tls
 from kairos.config.hosts import backend_target
+from kairos.config.key_sets import KeySets
 from kairos.config.model import Config
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.validate import Validated
@@ -33,9 +35,16 @@ class Overrides:
     log_level: str | None = None
 
 
-def normalise(config: Config, overrides: Overrides, authorities: Authorities) -> Document:
+def normalise(
+    config: Config, overrides: Overrides, authorities: Authorities, key_sets: KeySets | None = None
+) -> Document:
     """Return the document of a config that has no errors."""
-    whole = settings(config, overrides)
+    whole = replace(
+        settings(config, overrides),
+        jwt=access.jwt(config.jwt, key_sets or KeySets(authorities.folder), authorities),
+        api_keys=access.api_keys(config.api_keys),
+        basic_auth=access.basic_auth(config.basic_auth),
+    )
     routes = (route(router, backends(router, authorities), whole, config) for router in config.routers)
     return Document(whole, tuple(routes))
 
@@ -110,7 +119,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         backends=backends,
         hosts=tuple(dict.fromkeys(router.hosts)),
         protocol=router.protocol,
-        auth_required=router.auth_required,
+        auth_required=router.auth_required or router.auth is not None,
         trailing_slash=router.trailing_slash,
         empty_segments=router.empty_segments,
         strategy=router.load_balancing_strategy,
@@ -121,6 +130,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         breaker=breaker(router.circuit_breaker, config.circuit_breaker),
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
+        auth=access.auth(router),
     )
 
 

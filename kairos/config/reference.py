@@ -74,7 +74,7 @@ INACTIVE_INTRODUCTION = """\
 
 These settings are accepted and have no effect yet. `check` and the start-up log say so. Those that protect are errors
 instead, because a gateway that quietly leaves a door open is worse than one that does not start; `--allow-inactive`
-accepts that. Routes with `auth_required` answer every request with 401.
+accepts that.
 
 | Setting | Without the feature |
 |---|---|
@@ -142,6 +142,8 @@ def type_of(schema: Schema) -> str:
     if schema["type"] == "array":
         return f"array of {type_of(schema['items'])}"
     if schema["type"] == "object":
+        if "properties" not in schema:
+            return "object"
         return f"`{{{', '.join(json.dumps(key) + ': ...' for key in schema['properties'])}}}`"
     return f"{schema['type']}{bounds(schema)}"
 

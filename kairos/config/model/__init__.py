@@ -7,7 +7,7 @@ from pydantic import Field
 from kairos.config.model.base import Block, Prefixed, SecretText
 from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
-from kairos.config.model.security import AccessList, Cors, Jwt
+from kairos.config.model.security import AccessList, ApiKeys, BasicAuth, Cors, Jwt
 from kairos.config.model.server import BuiltinRoutes, Logging, Server
 from kairos.config.model.timeouts import Timeouts
 from kairos.config.model.traffic import Limits, RateLimit
@@ -47,7 +47,11 @@ class Config(Block):
     routers: list[Router]
     """What to match, and where that goes. The order does not matter."""
     jwt: Jwt | None = None
-    """How bearer tokens are verified on routes with `auth_required`."""
+    """How bearer tokens are verified, for routes with `auth_required`."""
+    api_keys: ApiKeys | None = None
+    """The API keys that routes can ask for."""
+    basic_auth: BasicAuth | None = None
+    """The users with passwords that routes can ask for."""
     rate_limit: RateLimit | None = None
     """How many requests a client may send to the gateway as a whole; null means any number."""
     access_list: AccessList | None = None

@@ -9,7 +9,7 @@ from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
-from kairos.config.model.security import AccessList
+from kairos.config.model.security import AccessList, Auth
 from kairos.config.model.timeouts import RouteTimeouts
 from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
@@ -186,7 +186,10 @@ class Router(Block):
     empty_segments: Literal["collapse", "refuse"] = "collapse"
     """What becomes of `//` in a path: one slash, or the answer 400."""
     auth_required: bool = False
-    """Whether a valid token is needed."""
+    """Whether a valid token is needed, for every method and path that reaches the route; else 401."""
+    auth: Auth | None = None
+    """Which credentials are needed and which rights they must give; this makes authentication required. Null accepts
+    any token that `jwt` accepts."""
     retry: Retry | None = None
     """How a failed attempt is made again; null means never."""
     circuit_breaker: CircuitBreaker | None = None
