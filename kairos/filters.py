@@ -76,7 +76,10 @@ class Filter(Protocol):
 
 @runtime_checkable
 class WaitingFilter(Protocol):
-    """A filter whose verdict takes a while."""
+    """A filter whose verdict takes a while for some requests; for the others it is a filter like all."""
+
+    def must_wait(self, asked: Asked) -> bool:
+        """Say whether this request is one of them."""
 
     async def wait(self, asked: Asked) -> LocalReply | None:
         """Do what `take` does, when it can."""

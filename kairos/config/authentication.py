@@ -44,9 +44,9 @@ def protected_routes(validated: Validated) -> Iterator[Draft]:
                 continue
             told.add(block)
             yield Draft("error", (*path, key), *lack(scheme, block, path, is_short=router.auth is None))
-        if "jwt" not in auth.schemes and auth.required_claims:
-            message = in_router(path, "Only tokens have claims, and none are accepted here")
-            yield Draft("error", (*path, "auth", "required_claims"), message, 'add "jwt" to "schemes", or remove it')
+        if auth.required_claims and (others := [scheme for scheme in auth.schemes if scheme != "jwt"]):
+            message = in_router(path, f"Only tokens have claims: who comes with {others[0]} could never pass")
+            yield Draft("error", (*path, "auth", "required_claims"), message, 'demand "scopes" or "roles" instead')
 
 
 def lack(scheme: str, block: str, path: JsonPath, *, is_short: bool) -> tuple[str, str]:

@@ -315,7 +315,10 @@ class Downstream:
             return rest
         route = exchange.route
         self._progress = Progress(route.body_stall_seconds, route.body_rate)
-        self._body = RequestBody(head.body_length, route.body_bytes, head.connection)
+        connection = head.connection
+        if snapshot.told:  # in trailers neither
+            connection = b"%b,%b" % (snapshot.told, connection or b"")
+        self._body = RequestBody(head.body_length, route.body_bytes, connection)
         self._watch()
         if rest:
             self._read_body(rest)

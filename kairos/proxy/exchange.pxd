@@ -1,6 +1,7 @@
 cimport cython
 
 from kairos._speedups.cells cimport Cells
+from kairos._speedups.head cimport FieldSet
 from kairos._speedups.matcher cimport Match
 from kairos.protocols.http1.head cimport RequestHead, ResponseHead
 from kairos.protocols.http1.serialize cimport request_head, response_head
@@ -87,7 +88,7 @@ cdef class Exchange:
     @cython.locals(upstream=Upstream)
     cpdef _attempt(self, Target target)
 
-    @cython.locals(head=RequestHead, host=bytes, lines=bytes, data=bytes, route=ProxyRoute)
+    @cython.locals(head=RequestHead, host=bytes, lines=bytes, data=bytes, usual=FieldSet, route=ProxyRoute)
     cpdef _send(self, Upstream upstream, Pool pool)
 
     cpdef bint is_idempotent(self) except -1

@@ -185,7 +185,7 @@ class Exchange:
         filters = self.route.filters
         for number in range(first, len(filters)):
             step = filters[number]
-            if self.route.waits and isinstance(step, WaitingFilter):
+            if self.route.waits and isinstance(step, WaitingFilter) and step.must_wait(self):
                 self._task = self.downstream.plane.loop.create_task(self._wait_for(step, number))
                 return True
             reply = step.take(self)
@@ -428,7 +428,8 @@ class Exchange:
         lines = self._forwarded
         if self.request_lines:
             lines += self.request_lines
-        data = request_head(head, self._target, host, lines, self.request_id, self._is_trusted)
+        usual = self.snapshot.trusted_copy if self._is_trusted else self.snapshot.copy
+        data = request_head(head, self._target, host, lines, self.request_id, usual)
         if self._held:
             data = b"".join((data, *self._held))
         if not self.request_done:

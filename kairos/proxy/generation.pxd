@@ -1,5 +1,6 @@
 cimport cython
 
+from kairos._speedups.head cimport FieldSet
 from kairos._speedups.matcher cimport Matcher
 
 
@@ -28,6 +29,7 @@ cdef class ProxyRoute:
 cdef class Snapshot:
     cdef object __weakref__
     cdef readonly double client_idle_seconds
+    cdef readonly FieldSet copy
     cdef readonly dict entries
     cdef readonly Py_ssize_t fields
     cdef readonly object forwarding
@@ -40,6 +42,8 @@ cdef class Snapshot:
     cdef readonly object router
     cdef readonly object settings
     cdef readonly Py_ssize_t target_bytes
+    cdef readonly bytes told
+    cdef readonly FieldSet trusted_copy
     cdef readonly double upstream_idle_seconds
     cdef readonly double upstream_life_seconds
     cdef readonly Py_ssize_t upstream_requests

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
 from kairos.filters import Filter, WaitingFilter
+from kairos.protocols.http1.fields import request_copies
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
 from kairos.routing.router import Entry, Router
@@ -80,6 +81,7 @@ class Snapshot:
     __slots__ = (
         "__weakref__",
         "client_idle_seconds",
+        "copy",
         "entries",
         "fields",
         "forwarding",
@@ -92,6 +94,8 @@ class Snapshot:
         "router",
         "settings",
         "target_bytes",
+        "told",
+        "trusted_copy",
         "upstream_idle_seconds",
         "upstream_life_seconds",
         "upstream_requests",
@@ -106,6 +110,9 @@ class Snapshot:
         self.entries = entries
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
+        told = told_fields(settings)  # what the gateway tells backends of who comes, and no client may
+        self.told = b",".join(told)
+        self.copy, self.trusted_copy = request_copies(told)
         limits, timeouts = settings.limits, settings.timeouts
         self.head_bytes = limits.head_bytes
         self.fields = limits.fields
@@ -117,3 +124,9 @@ class Snapshot:
         self.upstream_idle_seconds = timeouts.upstream_idle
         self.upstream_life_seconds = timeouts.upstream_life
         self.upstream_requests = timeouts.upstream_requests
+
+
+def told_fields(settings: Settings) -> tuple[bytes, ...]:
+    """Return the names of the header fields in which backends are told claims."""
+    forwarded = settings.jwt.forwarded if settings.jwt is not None else ()
+    return tuple(dict.fromkeys(field.lower().encode() for _, field in forwarded))

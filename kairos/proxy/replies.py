@@ -50,8 +50,6 @@ def _error_lines(error: KairosError) -> bytes:
         return b"Allow: %b\r\n" % error.allow.encode()
     if error.status == 503:
         return b"Retry-After: %d\r\n" % error.retry_after
-    if error.status == 401:
-        return b'WWW-Authenticate: Bearer realm="kairos"\r\n'
     return b""
 
 

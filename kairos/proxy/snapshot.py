@@ -9,6 +9,7 @@ from kairos.balancing.algorithms import Only
 from kairos.balancing.balancer import Balancer, balancer
 from kairos.config.document import Breaker, Concurrency, Limits, Route, Settings
 from kairos.filters import Filter
+from kairos.proxy.authenticators import Authenticators, is_alike
 from kairos.proxy.builtin import ENDPOINTS, METHODS
 from kairos.proxy.crowd import Crowd
 from kairos.proxy.generation import ProxyRoute, Snapshot
@@ -20,7 +21,7 @@ from kairos.resilience import breaker
 from kairos.resilience.ejection import Ejection
 from kairos.resilience.volume import Volume
 from kairos.routing.router import Entry, Router, entry_of
-from kairos.security.closed import AuthenticationClosed, ProtocolClosed
+from kairos.security.closed import ProtocolClosed
 from kairos.shm.zone import Zone
 
 
@@ -31,14 +32,15 @@ class SnapshotBuilder:
         self._plane = plane
         self._zone = zone
         self._pools = Pools(plane, zone)
+        self._authenticators = Authenticators(plane)
 
     def steps(self, document: bytes, generation: int, previous: Snapshot | None) -> Generator[None, None, Snapshot]:
         """Build in short steps, and return the snapshot with the last. Raises ValueError for what a check refuses."""
         first, *lines = document.splitlines()
         settings = Settings.decode(first)
         old = previous.entries if previous is not None else {}
-        is_bound_alike = previous is not None and previous.settings.limits == settings.limits
-        reusable = old if is_bound_alike else {}
+        self._authenticators.use(settings)
+        reusable = old if previous is not None and _builds_alike(previous.settings, settings) else {}
         entries = self._builtins(settings, old)
         for line in lines:
             entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
@@ -86,7 +88,7 @@ class SnapshotBuilder:
     def _filters(self, route: Route) -> list[Filter]:
         filters: list[Filter] = []
         if route.auth_required:
-            filters.append(AuthenticationClosed())
+            filters.append(self._authenticators.filter(route))
         if route.protocol != "http":
             filters.append(ProtocolClosed(route.protocol))
         return filters
@@ -143,6 +145,11 @@ class SnapshotBuilder:
     def _position(self, route: Route) -> partial[int]:
         """Return the shared counter of a route's turns: the same for all workers, and after a reload."""
         return partial(self._zone.cells.fetch_add, self._zone.word(f"turns {_key(route)}".encode()), 1)
+
+
+def _builds_alike(one: Settings, other: Settings) -> bool:
+    """Say whether two settings make the same of a route."""
+    return one.limits == other.limits and is_alike(one, other)
 
 
 def _key(route: Route) -> str:

@@ -1,13 +1,14 @@
 """What a token says (RFC 7519 section 4), and what of it is demanded."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from kairos.config.credentials import Claim, Jwt
 from kairos.filters import Identity
+from kairos.security.grant import NONE, Grant
 from kairos.security.refusals import bad_token
 
 MAX_FORWARDED_BYTES = 4096
@@ -51,7 +52,7 @@ class Rules:
             if begins is not None and begins > wall + self.leeway:
                 raise bad_token("token_not_yet_valid", "The token is not valid yet")
         self.check_parties(claims)
-        if missing := first_missing(claims, self.required):
+        if self.required and (missing := first_missing(claims, self.required)):
             raise bad_token("token_claim", f"The token lacks what is demanded of {printable(missing)}")
         return expires
 
@@ -62,24 +63,24 @@ class Rules:
         issuer = claims.get("iss", "")
         if not isinstance(issuer, str) or (self.issuers and issuer not in self.issuers):
             raise bad_token("token_issuer", "The token is not from an issuer that is accepted")
-        audience = claims.get("aud", ())
-        listed = [audience] if isinstance(audience, str) else audience
-        if not isinstance(listed, (list, tuple)) or not all(isinstance(one, str) for one in listed):
+        audience = claims.get("aud", "")
+        listed = (audience,) if isinstance(audience, str) else audience
+        if listed is audience and not (isinstance(audience, list) and all(isinstance(one, str) for one in audience)):
             raise bad_token("token_audience", "The aud of the token is no text")
         if self.audiences and self.audiences.isdisjoint(listed):
             raise bad_token("token_audience", "The token is for somebody else")
 
-    def identity(self, claims: Mapping[str, Any]) -> Identity:
+    def grant(self, claims: Mapping[str, Any]) -> Grant:
         """Return who has come with a token."""
-        names = ("scope", "scp") if self.scopes_claim is None else (self.scopes_claim,)
-        scopes = next((found for name in names if (found := inner(claims, name)) is not ABSENT), None)
-        return Identity(
-            claims.get("sub", ""),
-            claims,
-            "jwt",
-            frozenset(scopes.split(" ") if isinstance(scopes, str) else texts(scopes)) - {""},
-            frozenset(texts(inner(claims, self.roles_claim))),
-            b"".join(lines(claims, self.forwarded)),
+        if self.scopes_claim is not None:
+            scopes = inner(claims, self.scopes_claim)
+        else:
+            scopes = claims["scope"] if "scope" in claims else claims.get("scp")
+        return Grant(
+            Identity(claims.get("sub", ""), "jwt", claims),
+            set(scopes.split()) if isinstance(scopes, str) else texts(scopes),
+            texts(inner(claims, self.roles_claim)),
+            b"".join(lines(claims, self.forwarded)) if self.forwarded else b"",
         )
 
 
@@ -88,7 +89,9 @@ def moment(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name, ABSENT)
     if value is ABSENT:
         return None
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not isfinite(value):
+    if type(value) is int:  # not a switch, which would be one of them
+        return value
+    if not isinstance(value, float) or not isfinite(value):
         raise bad_token("token_claim", f"The {name} of the token is no time")
     return value
 
@@ -125,11 +128,11 @@ def is_same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def texts(value: Any) -> list[str]:
+def texts(value: Any) -> Set[str]:
     """Return the texts in a claim: itself, or what is in its array."""
-    if isinstance(value, str):
-        return [value]
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    if isinstance(value, list):
+        return {item for item in value if isinstance(item, str)}
+    return {value} if isinstance(value, str) else NONE
 
 
 def lines(claims: Mapping[str, Any], forwarded: Iterable[tuple[str, str]]) -> Iterable[bytes]:

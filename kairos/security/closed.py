@@ -1,15 +1,8 @@
 """What protects fails closed: a route that needs a policy which this version lacks lets nobody through."""
 
-from kairos.errors import KairosError, Side
+from kairos.errors import KairosError
 from kairos.filters import Asked, LocalReply
-
-
-class Unauthenticated(KairosError):
-    """The request carries no credential that this gateway accepts."""
-
-    kind = "authentication_error"
-    side = Side.DOWNSTREAM
-    status = 401
+from kairos.security.refusals import Unauthenticated, bearer_challenge
 
 
 class NotServed(KairosError):
@@ -20,12 +13,12 @@ class NotServed(KairosError):
 
 
 class AuthenticationClosed:
-    """Refuse every request of a route with `auth_required`, because this version can verify no credential."""
+    """Refuse every request of a route with `auth_required`, where nothing says how."""
 
     def take(self, asked: Asked) -> LocalReply:
         """Answer 401."""
-        error = Unauthenticated("Authentication is not active in this version", reason="auth_not_active")
-        return LocalReply.refusal(error)
+        error = Unauthenticated("Authentication is not configured here", reason="auth_not_configured")
+        return LocalReply(error.status, error=error, lines=bearer_challenge())
 
     look = take
 

@@ -7,7 +7,7 @@ import json
 from binascii import Error, a2b_base64
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -33,8 +33,7 @@ class Header:
     kid: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A token in its parts. The payload is to be read when the signature is known to be good."""
 
     header: Header

@@ -51,6 +51,9 @@ class Waits:
 
     take = look
 
+    def must_wait(self, asked: Asked) -> bool:
+        return True
+
     async def wait(self, asked: Asked) -> LocalReply | None:
         return await self.decision
 

@@ -8,7 +8,6 @@ import pytest
 from kairos.errors import BadRequest, KairosError, MethodNotAllowed, UpstreamError, UpstreamTimeout
 from kairos.filters import LocalReply
 from kairos.proxy.replies import error_body, local_reply, timestamp
-from kairos.security.closed import Unauthenticated
 
 
 def head_and_body(answer: bytes) -> tuple[list[bytes], bytes]:
@@ -57,13 +56,6 @@ def test_a_wrong_method_is_told_the_right_ones() -> None:
 
     assert lines[0] == b"HTTP/1.1 405 Method Not Allowed"
     assert b"Allow: GET, HEAD" in lines
-
-
-def test_an_unauthenticated_client_is_told_how_to_authenticate() -> None:
-    lines, _ = refusal(Unauthenticated("x"))
-
-    assert lines[0] == b"HTTP/1.1 401 Unauthorized"
-    assert b'WWW-Authenticate: Bearer realm="kairos"' in lines
 
 
 @pytest.mark.parametrize(

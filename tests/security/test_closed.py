@@ -14,8 +14,9 @@ def test_a_route_with_authentication_lets_nobody_through() -> None:
 
     assert reply.status == 401
     assert reply.error is not None
-    assert (reply.error.kind, reply.error.reason) == ("authentication_error", "auth_not_active")
+    assert (reply.error.kind, reply.error.reason) == ("authentication_error", "auth_not_configured")
     assert reply.error.side is Side.DOWNSTREAM
+    assert reply.lines == b'WWW-Authenticate: Bearer realm="kairos"\r\n'
 
 
 def test_a_route_with_a_protocol_that_is_not_served_says_so() -> None:

@@ -40,6 +40,16 @@ REQUEST_COPY = FieldSet((*DROPPED_FROM_REQUESTS, *TOLD_BY_PROXIES), drops_unders
 TRUSTED_REQUEST_COPY = FieldSet(DROPPED_FROM_REQUESTS, drops_underscores=True)
 RESPONSE_COPY = FieldSet(DROPPED_FROM_RESPONSES)
 
+
+def request_copies(told: tuple[bytes, ...]) -> tuple[FieldSet, FieldSet]:
+    """Return how to copy the head of a request, and that of a trusted peer, where the gateway writes more fields."""
+    if not told:
+        return REQUEST_COPY, TRUSTED_REQUEST_COPY
+    dropped = (*DROPPED_FROM_REQUESTS, *told)
+    trusted = FieldSet(tuple(dict.fromkeys(dropped)), drops_underscores=True)
+    return FieldSet(tuple(dict.fromkeys((*dropped, *TOLD_BY_PROXIES))), drops_underscores=True), trusted
+
+
 # RFC 9110 section 8.6: 1xx and 204 have no Content-Length, and who believed one would wait for a body.
 BODILESS_COPY = FieldSet((*DROPPED_FROM_RESPONSES, b"content-length"))
 

@@ -4,18 +4,16 @@ from kairos._speedups.head cimport FieldSet
 from kairos.protocols.http1.head cimport RequestHead, ResponseHead
 
 cdef FieldSet BODILESS_COPY
-cdef FieldSet REQUEST_COPY
 cdef FieldSet RESPONSE_COPY
-cdef FieldSet TRUSTED_REQUEST_COPY
 cdef Py_ssize_t _CHUNKED
 cdef unsigned char _NEWLINE, _ONE
 cdef bytes _CODING
 cdef bytes _TRAILERS
 
 
-@cython.locals(before=tuple, coding=bytes, trailers=bytes, after=tuple, usual=FieldSet, fields=FieldSet)
+@cython.locals(before=tuple, coding=bytes, trailers=bytes, after=tuple, fields=FieldSet)
 cpdef bytes request_head(
-    RequestHead head, bytes target, bytes host_line, bytes forwarded_lines, bytes request_id, bint trusted
+    RequestHead head, bytes target, bytes host_line, bytes forwarded_lines, bytes request_id, FieldSet usual
 )
 
 

@@ -1,15 +1,17 @@
 """Write the heads that go to backends and to clients."""
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from kairos.protocols.http1.fields import (
     BODILESS_COPY,
-    REQUEST_COPY,
     RESPONSE_COPY,
-    TRUSTED_REQUEST_COPY,
     copy_for,
 )
 from kairos.protocols.http1.head import CHUNKED, RequestHead, ResponseHead
+
+if TYPE_CHECKING:
+    from kairos import _speedups
 
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CHUNKED = CHUNKED
@@ -24,17 +26,16 @@ def host_line(host: bytes) -> bytes:
 
 
 def request_head(
-    head: RequestHead, target: bytes, host_line: bytes, forwarded_lines: bytes, request_id: bytes, trusted: bool
+    head: RequestHead, target: bytes, host_line: bytes, forwarded_lines: bytes, request_id: bytes, usual: "_speedups.FieldSet"
 ) -> bytes:
     """Return the head for a backend: the fields of the client that are for it, and what we vouch for.
 
-    `trusted` tells that the client may say itself what proxies say about their clients.
+    `usual` are the fields that are left out in any case.
     """
     before = (head.method, b" ", target, host_line)
     coding = _CODING if head.body_length == _CHUNKED else b""
     trailers = _TRAILERS if head.takes_trailers else b""
     after = (forwarded_lines, coding, trailers, b"X-Request-ID: ", request_id, b"\r\n\r\n")
-    usual = TRUSTED_REQUEST_COPY if trusted else REQUEST_COPY
     is_usual = head.connection is None or head.connection == b"keep-alive"
     fields = usual if is_usual else copy_for(head.raw, head.connection, usual)
     return fields.copy_without(head.raw, before, after)

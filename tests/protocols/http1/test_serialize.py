@@ -2,6 +2,7 @@
 
 import pytest
 
+from kairos.protocols.http1.fields import request_copies
 from kairos.protocols.http1.forwarded import told_lines
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, local_head, request_head, response_head
@@ -10,7 +11,7 @@ from kairos.protocols.http1.serialize import host_line, interim_head, local_head
 def to_backend(*lines: bytes, target: bytes = b"/internal?q", trusted: bool = False) -> bytes:
     head = RequestHead(b"\r\n".join([*lines, b"", b""]))
     told = told_lines(b"192.0.2.1", b"http", head.host)
-    return request_head(head, target, host_line(b"backend:8080"), told, b"an-id", trusted)
+    return request_head(head, target, host_line(b"backend:8080"), told, b"an-id", request_copies(())[trusted])
 
 
 def to_client(*lines: bytes, own_lines: bytes = b"", to_head: bool = False) -> bytes:
