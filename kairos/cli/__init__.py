@@ -11,7 +11,7 @@ from kairos.cli.values import one_line
 from kairos.workers.children import flush_streams
 from kairos.workers.errors import StartError
 
-COMMANDS = ("run", "check", "schema", "version")
+COMMANDS = ("run", "check", "schema", "hash-password", "version")
 DEFAULT_COMMAND = "run"
 
 
@@ -25,7 +25,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command: `name` in the module `kairos.cli.name`."""
         if cmd_name in COMMANDS and cmd_name not in self.commands:
-            self.add_command(getattr(import_module(f"kairos.cli.{cmd_name}"), cmd_name))
+            name = cmd_name.replace("-", "_")
+            self.add_command(getattr(import_module(f"kairos.cli.{name}"), name))
         return super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -65,11 +65,11 @@ def tokens(jwt: Jwt, validated: Validated) -> Iterator[Draft]:
         return
     if jwt.secret is None and not jwt.public_keys and jwt.jwks is None:
         fix = 'add "secret", made with: openssl rand -hex 32; or "public_keys", or "jwks"'
-        yield Draft("error", path, "There is no key to check tokens with", fix)
+        yield Draft("error", (*path, "secret"), "There is no key to check tokens with", fix)
         return
     if not allowed:
         fix = f'write for example "algorithms": [{quote(suggestion(jwt))}]'
-        yield Draft("error", path, "With public keys the accepted algorithms must be listed", fix)
+        yield Draft("error", (*path, "algorithms"), "With public keys the accepted algorithms must be listed", fix)
         return
     yield from secret(jwt, allowed)
     for index, key in enumerate(jwt.public_keys):

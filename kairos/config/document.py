@@ -196,7 +196,7 @@ class Settings:
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
         for name, block in (("jwt", Jwt), ("api_keys", ApiKeys), ("basic_auth", BasicAuth)):
-            fields[name] = None if fields[name] is None else block.decode(fields[name])  # type: ignore[attr-defined]
+            fields[name] = None if fields[name] is None else block.decode(fields[name])
         return cls(**fields)
 
 

@@ -22,7 +22,7 @@ class KeySet:
 
 @dataclass(slots=True)
 class KeySets:
-    """Reads each file once, so that what was checked is what is told to the workers. Relative names start in `folder`."""
+    """Reads each file once: what was checked is what is told to the workers. Relative names start in `folder`."""
 
     folder: Path
     found: dict[str, KeySet | ValueError] = field(default_factory=dict)

@@ -15,14 +15,14 @@ Algorithm = Literal[
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
-SECRET = "secret"
+SECRET = "secret"  # noqa: S105
 RSA = "RSA"
 EDWARDS = "Ed25519 or Ed448"
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 KIND_OF_ALGORITHM: dict[str, str] = {
     **dict.fromkeys(("HS256", "HS384", "HS512"), SECRET),
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), RSA),
-    **{"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": EDWARDS},
+    "ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": EDWARDS,
 }
 """What kind of key each algorithm takes. No key is of two kinds: a public key can never be taken for a secret."""
 HASH_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}

@@ -1,7 +1,7 @@
 """Authentication by name and password (RFC 7617).
 
-To check a password takes long, on purpose. So that is done elsewhere, and what was right is remembered: not the password
-itself, but a digest of it with a key that only this process has.
+To check a password takes long, on purpose. So that is done elsewhere, and what was right is remembered: not the
+password itself, but a digest of it with a key that only this process has.
 """
 
 from binascii import Error, a2b_base64

@@ -1,7 +1,9 @@
 """What a token says (RFC 7519 section 4), and what of it is demanded."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -128,7 +130,7 @@ def is_same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def texts(value: Any) -> Set[str]:
+def texts(value: Any) -> AbstractSet[str]:
     """Return the texts in a claim: itself, or what is in its array."""
     if isinstance(value, list):
         return {item for item in value if isinstance(item, str)}
@@ -155,4 +157,4 @@ def field_value(value: Any) -> bytes:
 
 def printable(name: str) -> str:
     """Return a name of the operator's so that it can stand in the quotes of a challenge."""
-    return "".join(letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "?" for letter in name)
+    return re.sub(r'[^ -~]|["\\]', "?", name)

@@ -22,7 +22,7 @@ _PADDING = (b"", b"", b"==", b"=")
 
 
 class Malformed(ValueError):
-    """This is not a signed token."""
+    """What came is no signed token."""
 
 
 @dataclass(frozen=True, slots=True)

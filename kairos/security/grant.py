@@ -1,6 +1,6 @@
 """Who has been let in, and with which rights."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 from kairos.filters import Identity
 
@@ -12,7 +12,13 @@ class Grant:
 
     __slots__ = ("identity", "lines", "roles", "scopes")
 
-    def __init__(self, identity: Identity, scopes: Set[str] = NONE, roles: Set[str] = NONE, lines: bytes = b"") -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        scopes: AbstractSet[str] = NONE,
+        roles: AbstractSet[str] = NONE,
+        lines: bytes = b"",
+    ) -> None:
         self.identity = identity
         self.scopes = scopes
         self.roles = roles

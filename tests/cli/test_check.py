@@ -52,7 +52,7 @@ def test_every_error_has_a_line_and_the_last_one_counts(path: Path) -> None:
         "/routers/0/backends/0/port",
         "/jwt/secret",
     ]
-    assert lines[-1] == f"{path}: 3 errors, 1 warning"
+    assert lines[-1] == f"{path}: 3 errors"
 
 
 def test_warnings_are_told_and_count_only_for_the_strict(path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_variable_can_say_null_where_null_may_stand(operator: Operator) -> Non
     )
     operator_says = operator.findings(given, environ={"NULL": "null"})
 
-    assert [finding.pointer for finding in operator_says] == ["/jwt"]
+    assert operator_says == ()
     assert operator.document(given, environ={"NULL": "null"}).settings.access_log is None
 
 

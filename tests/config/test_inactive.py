@@ -8,7 +8,7 @@ from kairos.config.inactive import INACTIVE, Inactive, inactive_settings
 from kairos.config.model import Config
 from kairos.config.model.base import Block
 from kairos.config.unknown_keys import shape
-from tests.config.configs import SECRET, STRICT, backend, config, router
+from tests.config.configs import STRICT, backend, config, router
 from tests.config.operators import Operator
 
 LIMIT = {"requests_per_window": 10}
@@ -25,7 +25,6 @@ PROTECTION = [
 ]
 
 WITHOUT_EFFECT = [
-    (config(jwt={"secret": SECRET}), "/jwt"),
     (config(ai={"provider": "openai", "model": "x"}), "/ai"),
     (config(cors={}), "/cors"),
     (config(metrics={}), "/metrics"),
@@ -60,16 +59,6 @@ def test_a_setting_without_its_feature_is_a_warning(operator: Operator, given: d
     assert found == pointer
     assert message.startswith(f'"{pointer.rpartition("/")[2]}" is not active in this version')
     assert operator.errors(given, allow_inactive=False) == []
-
-
-def test_a_protected_route_loads_and_the_operator_is_told_what_it_answers(operator: Operator) -> None:
-    given = config(router(auth_required=True), jwt={"secret": SECRET})
-
-    assert operator.document(given, allow_inactive=False).routes[0].auth_required
-    assert (
-        "/routers/0/auth_required",
-        '"auth_required" is not active in this version: every request to this route is answered with 401',
-    ) in operator.warnings(given)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,22 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
-from kairos.config.model.base import BY_SHAPE, NAMED, SECRET_SCHEMA, WITH_SETTINGS, Secret, SecretText, read_secret, refusal
+from kairos.config.model.base import (
+    BY_SHAPE,
+    NAMED,
+    SECRET_SCHEMA,
+    WITH_SETTINGS,
+    Secret,
+    SecretText,
+    read_secret,
+    refusal,
+)
 from kairos.config.passwords import read_hash
 from kairos.config.signatures import Algorithm, read_pem
 
 HOW_TO_GIVE_A_KEY = 'give a public key as PEM, or {"file": "path"} of one'
 HOW_TO_HASH_A_KEY = "make a key with: openssl rand -hex 32; and its hash with: printf %s KEY | sha256sum"
-HOW_TO_HASH_A_PASSWORD = "make one with: kairos hash-password"
+HOW_TO_HASH_A_PASSWORD = "make one with: kairos hash-password"  # noqa: S105
 FIELD_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -24,10 +33,9 @@ GUESSABLE = frozenset(
     for text in (key, key + b"\n")
 )
 OUR_FIELDS = frozenset(
-    ("host", "connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "content-length")
-    + ("content-type", "expect", "trailer", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
-    + ("x-kairos-peer", "x-request-id", "proxy-authorization", "proxy-authenticate", "cookie", "date", "via")
-    + ("authorization",)
+    "host connection keep-alive proxy-connection te transfer-encoding upgrade content-length content-type expect "
+    "trailer forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-real-ip x-kairos-peer "
+    "x-request-id authorization proxy-authorization proxy-authenticate cookie date via".split()
 )
 """The fields that decide about a message, or that the gateway writes itself."""
 

@@ -26,7 +26,12 @@ def host_line(host: bytes) -> bytes:
 
 
 def request_head(
-    head: RequestHead, target: bytes, host_line: bytes, forwarded_lines: bytes, request_id: bytes, usual: "_speedups.FieldSet"
+    head: RequestHead,
+    target: bytes,
+    host_line: bytes,
+    forwarded_lines: bytes,
+    request_id: bytes,
+    usual: "_speedups.FieldSet",
 ) -> bytes:
     """Return the head for a backend: the fields of the client that are for it, and what we vouch for.
 
