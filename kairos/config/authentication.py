@@ -34,7 +34,8 @@ def protected_routes(validated: Validated) -> Iterator[Draft]:
     """Look for routes that nobody could pass; each lack is told once."""
     told: set[str] = set()
     for path, router in validated.routers():
-        if router.auth is None and not router.auth_required:
+        is_public = router.auth is None and not router.auth_required
+        if is_public or validated.is_in_doubt((*path, "auth", "schemes")):
             continue
         auth, key = router.auth or Auth(), "auth" if router.auth is not None else "auth_required"
         for scheme in auth.schemes:
@@ -71,12 +72,12 @@ def tokens(jwt: Jwt, validated: Validated) -> Iterator[Draft]:
         fix = f'write for example "algorithms": [{quote(suggestion(jwt))}]'
         yield Draft("error", (*path, "algorithms"), "With public keys the accepted algorithms must be listed", fix)
         return
-    yield from secret(jwt, allowed)
+    unfit = [*secret(jwt, allowed)]
     for index, key in enumerate(jwt.public_keys):
-        yield from public_key(key, allowed, (*path, "public_keys", index, "key"))
-    yield from useless(jwt, allowed)
+        unfit += public_key(key, allowed, (*path, "public_keys", index, "key"))
+    yield from unfit or useless(jwt, allowed)
     yield from double((*path, "public_keys"), "kid", [key.kid for key in jwt.public_keys])
-    if jwt.jwks is not None:
+    if jwt.jwks is not None and not any(validated.is_in_doubt((*path, "jwks", key)) for key in ("url", "file")):
         yield from published(jwt.jwks)
     yield from double((*path, "forward_claims"), None, [name.lower() for name in jwt.forward_claims.values()])
 
