@@ -428,7 +428,9 @@ class Exchange:
         lines = self._forwarded
         if self.request_lines:
             lines += self.request_lines
-        data = request_head(head, self._target, host, lines, self.request_id, self._is_trusted)
+        copies = self.route.copies
+        usual = copies.trusted_request if self._is_trusted else copies.request
+        data = request_head(head, self._target, host, lines, self.request_id, usual)
         if self._held:
             data = b"".join((data, *self._held))
         if not self.request_done:
@@ -499,7 +501,7 @@ class Exchange:
         coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
         via, connection = self.snapshot.via, self._connection_line()
         own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, self.lines, b"\r\n", data)
-        return response_head(head, own)
+        return response_head(head, own, self.route.copies)
 
     def _connection_line(self) -> bytes:
         if not self._keeps_client:

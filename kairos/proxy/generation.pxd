@@ -1,6 +1,7 @@
 cimport cython
 
 from kairos._speedups.matcher cimport Matcher
+from kairos.protocols.http1.fields cimport Copies
 
 
 @cython.final
@@ -11,6 +12,7 @@ cdef class ProxyRoute:
     cdef readonly double body_stall_seconds
     cdef readonly Py_ssize_t column
     cdef readonly double connect_seconds
+    cdef readonly Copies copies
     cdef readonly object crowd
     cdef readonly double exchange_seconds
     cdef public tuple filters

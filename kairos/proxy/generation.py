@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
 from kairos.filters import Filter, WaitingFilter
+from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
 from kairos.routing.router import Entry, Router
@@ -26,6 +27,7 @@ class ProxyRoute:
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "copies",
         "crowd",
         "exchange_seconds",
         "filters",
@@ -50,6 +52,7 @@ class ProxyRoute:
         has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
+        copies: Copies = USUAL_COPIES,
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
@@ -63,6 +66,7 @@ class ProxyRoute:
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
         self.column = column
+        self.copies = copies
         self.preserves_host = preserves_host
         self.head_limits = limits if has_own_head_limits else None
         self.body_bytes = limits.body_bytes
