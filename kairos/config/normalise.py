@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 from kairos.config.authorities import Authorities
 from kairos.config.bounds import limits, route_limits, route_timeouts, timeouts
-from kairos.config.document import Backend, Document, Route, Settings, Tls
+from kairos.config.document import Backend, Document, HashOn, Route, Settings, Sticky, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
+from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.validate import Validated
 
@@ -105,10 +106,30 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings) -> Rou
         trailing_slash=router.trailing_slash,
         empty_segments=router.empty_segments,
         strategy=router.load_balancing_strategy,
+        hash_on=hash_on(router),
+        sticky=sticky(router.sticky),
         preserve_host=router.preserve_host,
         limits=route_limits(router.limits, whole.limits),
         timeouts=route_timeouts(router.timeouts, whole.timeouts),
     )
+
+
+def hash_on(router: Router) -> HashOn | None:
+    """Return by what requests are placed; None where nobody asks."""
+    if router.load_balancing_strategy != "consistent_hash":
+        return None
+    factor, given = router.balance_factor or 0.0, router.hash_on
+    if isinstance(given, str):
+        return HashOn(given, factor=factor)
+    kind = "header" if given.header is not None else "cookie"
+    return HashOn(kind, given.header or given.cookie or "", factor)
+
+
+def sticky(block: StickySessions | None) -> Sticky | None:
+    """Return the cookie of a route."""
+    if block is None:
+        return None
+    return Sticky(block.cookie, block.ttl_seconds, block.secret.get_secret_value() if block.secret else None)
 
 
 def address(host: str, port: int, weight: int, protocol: str, tls: Tls | None) -> Backend:

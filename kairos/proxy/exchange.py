@@ -169,7 +169,7 @@ class Exchange:
                 self.reply(reply)
                 return False
         self._target = match.upstream_target
-        self._choices = route.balancer.choices(self.client)
+        self._choices = route.balancer.choices(self.client, head)
         return True
 
     def begin(self) -> None:
@@ -390,8 +390,15 @@ class Exchange:
         date = b"" if head.has_date else self.downstream.plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
         via, connection = self.snapshot.via, self._connection_line()
+        if self.route.sticky is not None:
+            connection += self._sticky_line()
         own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, b"\r\n", data)
         return response_head(head, own)
+
+    def _sticky_line(self) -> bytes:
+        """Lead the client back to the backend that answers, unless its cookie does. It speaks what backends are told."""
+        is_secure = b"\r\nX-Forwarded-Proto: https\r\n" in self._forwarded
+        return self.route.sticky.line(self.head, self._taken.address, is_secure)  # type: ignore[union-attr]
 
     def _connection_line(self) -> bytes:
         if not self._keeps_client:

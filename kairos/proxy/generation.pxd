@@ -1,6 +1,7 @@
 cimport cython
 
 from kairos._speedups.matcher cimport Matcher
+from kairos.balancing.sticky cimport StickyCookie
 
 
 @cython.final
@@ -18,6 +19,7 @@ cdef class ProxyRoute:
     cdef readonly bint preserves_host
     cdef readonly double response_head_seconds
     cdef readonly double response_stall_seconds
+    cdef readonly StickyCookie sticky
 
 
 @cython.final

@@ -11,6 +11,7 @@ from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
+    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.pool import Pool
 
 
@@ -31,6 +32,7 @@ class ProxyRoute:
         "preserves_host",
         "response_head_seconds",
         "response_stall_seconds",
+        "sticky",
     )
 
     def __init__(
@@ -44,6 +46,7 @@ class ProxyRoute:
         has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
+        sticky: "StickyCookie | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
@@ -51,6 +54,7 @@ class ProxyRoute:
         self.balancer = balancer
         self.column = column
         self.preserves_host = preserves_host
+        self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
         self.body_bytes = limits.body_bytes
         self.body_rate = timeouts.rate

@@ -4,7 +4,9 @@ import random
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from kairos.balancing.latency import Latency
 from kairos.config.document import Backend, Tls
+from kairos.errors import UpstreamError
 from kairos.protocols.http1.serialize import host_line
 from kairos.proxy.connector import TLS_SCHEMES, Connector
 from kairos.shm import layout
@@ -24,7 +26,18 @@ _REUSES = layout.UPSTREAM_REUSES
 class Pool:
     """Keep the connections to one backend. The freshest idle one is used first, so that the others can age out."""
 
-    __slots__ = ("__weakref__", "_connector", "_idle", "_plane", "address", "backend", "gauge", "host_line", "is_tls")
+    __slots__ = (
+        "__weakref__",
+        "_connector",
+        "_idle",
+        "_plane",
+        "address",
+        "backend",
+        "gauge",
+        "host_line",
+        "is_tls",
+        "latency",
+    )
 
     def __init__(self, plane: "DataPlane", backend: Backend, gauge: int) -> None:
         """`gauge` is the column of the worker's row that tells how many exchanges the backend has in flight."""
@@ -34,6 +47,7 @@ class Pool:
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
         self.gauge = gauge
+        self.latency: Latency | None = None  # measured where a route wants to know
         self._idle: list[Upstream] = []
         self._connector = Connector(plane, backend)
 
@@ -87,7 +101,12 @@ class Pool:
 
     async def connect(self, seconds: float) -> "Upstream":
         """Open a connection within `seconds`. Raises UpstreamError, after which any request may be sent elsewhere."""
-        upstream = await self._connector.connect(self, seconds)
+        try:
+            upstream = await self._connector.connect(self, seconds)
+        except UpstreamError:
+            if self.latency is not None:
+                self.latency.failed(0.0, self._plane.ticker.now)
+            raise
         life = self._plane.snapshot.upstream_life_seconds
         if life:
             upstream.expires = self._plane.ticker.now + life * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
@@ -112,6 +131,12 @@ class Pools:
             gauge = self._zone.gauge(f"in flight {backend.scheme}://{backend.host}:{backend.port}")
             pool = self._pools[key] = Pool(self._plane, backend, gauge)
         return pool
+
+    def measured(self, pool: Pool) -> Latency:
+        """Return how long a backend takes to answer, over all workers; it is measured from now on."""
+        if pool.latency is None:
+            pool.latency = Latency(self._zone.cells, self._zone.word(f"latency {pool.address}".encode()))
+        return pool.latency
 
     def close(self) -> None:
         """Close every idle connection."""

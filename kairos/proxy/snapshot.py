@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
+from itertools import count
 
 from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
-from kairos.balancing.balancer import Balancer, balancer
+from kairos.balancing.balancer import Balancer, Means, balancer
+from kairos.balancing.sticky import Sticky, StickyCookie
 from kairos.config.document import Limits, Route, Settings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
@@ -61,15 +64,17 @@ class SnapshotBuilder:
 
     def _entry(self, route: Route, bounds: Limits) -> Entry:
         """Make a route; `bounds` have been applied to the head of its requests before they come to it."""
+        sticky = self._sticky(route)
         destination = ProxyRoute(
             route.external_path,
             self._filters(route),
-            self._balancer(route),
+            self._balancer(route, sticky),
             self._zone.column(route.external_path),
             limits=route.limits,
             has_own_head_limits=_of_head(route.limits) != _of_head(bounds),
             timeouts=route.timeouts,
             preserves_host=route.preserve_host,
+            sticky=sticky,
         )
         return entry_of(route, destination)
 
@@ -81,17 +86,30 @@ class SnapshotBuilder:
             filters.append(ProtocolClosed(route.protocol))
         return filters
 
-    def _balancer(self, route: Route) -> Balancer[Pool]:
-        backends = route.backends
-        pools = [self._pools.of(backend) for backend in backends]
-        return balancer(
-            route.strategy,
-            pools,
-            [backend.weight for backend in backends],
+    def _balancer(self, route: Route, sticky: StickyCookie | None) -> Balancer[Pool]:
+        pools = [self._pools.of(backend) for backend in route.backends]
+        means = Means(
+            weights=[backend.weight for backend in route.backends],
+            addresses=[pool.address for pool in pools],
+            loads=Loads(self._zone.rows, [pool.gauge for pool in pools]),
             next_position=self._position(route),
             draw=random.randrange,
-            loads=Loads(self._zone.rows, [pool.gauge for pool in pools]),
+            now=partial(getattr, self._plane.ticker, "now"),
+            latencies=[self._pools.measured(pool) for pool in pools] if route.strategy == "peak_ewma" else (),
+            hash_on=route.hash_on,
         )
+        chosen = balancer(route.strategy, pools, means)
+        if sticky is None or len(pools) < 2:
+            return chosen
+        spare = balancer(route.strategy, pools, replace(means, next_position=count().__next__))
+        return Sticky(sticky, pools, means.addresses, chosen, spare)
+
+    def _sticky(self, route: Route) -> StickyCookie | None:
+        block = route.sticky
+        if block is None:
+            return None
+        key = self._zone.secret(b"sticky") if block.secret is None else block.secret.encode()
+        return StickyCookie(block.cookie, key, block.ttl)
 
     def _position(self, route: Route) -> partial[int]:
         """Return the shared counter of a route's turns: the same for all workers, and after a reload."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kairos.config.model.router import Router
-from tests.balancing.backends import Workers, balancer_of, never
+from tests.balancing.backends import HEAD, balancer_of, never
 
 STRATEGIES = get_args(Router.model_fields["load_balancing_strategy"].annotation)
 
@@ -26,10 +26,9 @@ def test_every_backend_is_named_once(strategy: str, weights: list[int], position
         weights,
         next_position=lambda: position,
         draw=lambda n: position % n,
-        loads=Workers(1, len(weights)).loads,
     )
 
-    choices = balancer.choices(client)
+    choices = balancer.choices(client, HEAD)
 
     assert isinstance(choices, tuple)
     assert sorted(choices) == sorted(backends)
@@ -40,11 +39,11 @@ def test_every_backend_is_named_once(strategy: str, weights: list[int], position
 def test_one_backend_or_none_is_no_choice(strategy: str, backends: str) -> None:
     balancer = balancer_of(strategy, backends, next_position=never)
 
-    assert balancer.choices("10.0.0.1") == tuple(backends)
+    assert balancer.choices("10.0.0.1", HEAD) == tuple(backends)
 
 
 def test_backends_that_are_the_same_are_tried_as_often_as_they_are_named() -> None:
-    assert balancer_of("round_robin", "aab").choices("") == ("a", "a", "b")
+    assert balancer_of("round_robin", "aab").choices("", HEAD) == ("a", "a", "b")
 
 
 def test_an_unknown_strategy_is_refused_by_name() -> None:

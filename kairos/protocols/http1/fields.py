@@ -11,6 +11,7 @@ REQUEST_FACTS = FieldSet((b"host", b"content-length", b"transfer-encoding", b"co
 # What a proxy before us says about the client. Believed only if the proxy is trusted.
 FORWARDED_FACTS = FieldSet((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
 REQUEST_ID = FieldSet((b"x-request-id",))
+COOKIES = FieldSet((b"cookie",))
 
 # What decides how a response is framed, whether its connection can be used again, and whether it may be silent.
 RESPONSE_FACTS = FieldSet((b"content-length", b"transfer-encoding", b"connection", b"date", b"content-type"))
@@ -61,6 +62,11 @@ NO_TRAILERS = frozenset(
 
 # Framing is decided before the copy: a client that names these in Connection cannot take them away.
 _KEPT = frozenset((b"close", b"keep-alive", b"content-length", b"content-type", b"date", b"host", b""))
+
+
+def field(name: str) -> FieldSet:
+    """Return the set to look one field up with."""
+    return FieldSet((name.lower().encode(),))
 
 
 def tokens(value: bytes) -> list[bytes]:
