@@ -28,4 +28,4 @@ def ranking(key: int, seeds: bytes, weights: bytes) -> tuple[int, ...]:
         -log(((word >> 11) + 0.5) / 9007199254740992.0) / weight
         for word, weight in zip(words, unpack(f"={count}d", weights), strict=True)
     ]
-    return tuple(sorted(range(count), key=costs.__getitem__))
+    return tuple(sorted(range(count), key=lambda index: (costs[index], -words[index])))

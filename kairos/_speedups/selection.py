@@ -57,7 +57,7 @@ def turns_of(weights: tuple[int, ...]) -> list[int]:
 
 
 def by_cost(items: tuple[Any, ...], turns: tuple[int, ...], costs: list[float]) -> tuple[Any, ...]:
-    """Return the items that `turns` names by index, each with its cost: the cheapest first, equal ones as they stand."""
+    """Return the items that `turns` names by index, the cheapest first, equal ones as they stand; a cost for each."""
     order, prices = list(turns), list(costs)
     for end in range(1, len(order)):
         index, cost = order[end], prices[end]

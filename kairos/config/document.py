@@ -91,8 +91,9 @@ class Sticky:
     cookie: str = "kairos_backend"
     ttl: int | None = None
     """Seconds; None is until the browser's session ends."""
-    secret: str | None = field(default=None, repr=False)
-    """The key of the signatures; None takes a key that holds until the gateway is started again."""
+    key: str | None = field(default=None, repr=False)
+    """The key of the signatures in hex, derived from a secret that stays in the config; None takes one that holds until
+    the gateway is started again."""
 
 
 @dataclass(frozen=True, slots=True)

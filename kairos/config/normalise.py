@@ -1,5 +1,6 @@
 """Turn a valid config into the document that workers read."""
 
+import hmac
 from dataclasses import dataclass, replace
 
 from kairos.config.authorities import Authorities
@@ -118,7 +119,7 @@ def hash_on(router: Router) -> HashOn | None:
     """Return by what requests are placed; None where nobody asks."""
     if router.load_balancing_strategy != "consistent_hash":
         return None
-    factor, given = router.balance_factor or 0.0, router.hash_on
+    factor, given = router.balance_factor, router.hash_on
     if isinstance(given, str):
         return HashOn(given, factor=factor)
     kind = "header" if given.header is not None else "cookie"
@@ -129,7 +130,10 @@ def sticky(block: StickySessions | None) -> Sticky | None:
     """Return the cookie of a route."""
     if block is None:
         return None
-    return Sticky(block.cookie, block.ttl_seconds, block.secret.get_secret_value() if block.secret else None)
+    key = None
+    if block.secret is not None:
+        key = hmac.digest(block.secret.get_secret_value().encode(), b"kairos sticky sessions", "sha256").hex()
+    return Sticky(block.cookie, block.ttl_seconds, key)
 
 
 def address(host: str, port: int, weight: int, protocol: str, tls: Tls | None) -> Backend:

@@ -396,7 +396,7 @@ class Exchange:
         return response_head(head, own)
 
     def _sticky_line(self) -> bytes:
-        """Lead the client back to the backend that answers, unless its cookie does. It speaks what backends are told."""
+        """Lead the client back to the backend that answers, unless its cookie does so already."""
         is_secure = b"\r\nX-Forwarded-Proto: https\r\n" in self._forwarded
         return self.route.sticky.line(self.head, self._taken.address, is_secure)  # type: ignore[union-attr]
 

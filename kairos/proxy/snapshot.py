@@ -108,7 +108,7 @@ class SnapshotBuilder:
         block = route.sticky
         if block is None:
             return None
-        key = self._zone.secret(b"sticky") if block.secret is None else block.secret.encode()
+        key = self._zone.secret(b"sticky") if block.key is None else bytes.fromhex(block.key)
         return StickyCookie(block.cookie, key, block.ttl)
 
     def _position(self, route: Route) -> partial[int]:

@@ -331,7 +331,7 @@ def test_strategies_that_know_weights_take_them(operator: Operator, strategy: st
     assert operator.findings(config(router(load_balancing_strategy=strategy, backends=backends))) == ()
 
 
-@pytest.mark.parametrize(("key", "value"), [("hash_on", "path"), ("balance_factor", 2.0), ("balance_factor", None)])
+@pytest.mark.parametrize(("key", "value"), [("hash_on", "path"), ("balance_factor", 2.0), ("balance_factor", 0)])
 def test_what_is_for_hashing_alone_has_no_effect_elsewhere(operator: Operator, key: str, value: Any) -> None:
     assert operator.warnings(config(router(load_balancing_strategy="random", **{key: value}))) == [
         (f"/routers/0/{key}", f'"{key}" has no effect with the strategy random')

@@ -130,6 +130,7 @@ def test_a_value_of_another_type_is_an_error_at_its_place(operator: Operator, pa
         (("routers", 1, "hash_on"), {"header": "X-User", "cookie": "sid"}),
         (("routers", 1, "hash_on", "header"), "X User"),
         (("routers", 1, "balance_factor"), 0.9),
+        (("routers", 1, "balance_factor"), -1),
         (("routers", 1, "sticky", "cookie"), "a=b"),
         (("routers", 1, "sticky", "cookie"), ""),
         (("routers", 1, "sticky", "ttl_seconds"), 0),

@@ -57,11 +57,19 @@ class HashField(Block):
 
 
 HashOn = Annotated[
-    Annotated[Literal["client", "path"], NAMED]
-    | Annotated[HashField, AfterValidator(check_hash_field), WITH_SETTINGS],
+    Annotated[Literal["client", "path"], NAMED] | Annotated[HashField, AfterValidator(check_hash_field), WITH_SETTINGS],
     BY_SHAPE,
 ]
-BalanceFactor = Annotated[float, Field(ge=1)]
+
+
+def check_balance_factor(factor: float) -> float:
+    """Take 0, or what leaves room for all requests."""
+    if factor != 0 and factor < 1:
+        raise refusal("balance_factor is 0 or at least 1", "write 1.25 for a quarter more, or 0 for no bound")
+    return factor
+
+
+BalanceFactor = Annotated[float, AfterValidator(check_balance_factor), Field(json_schema_extra={"minimum": 0})]
 
 
 class StickySessions(Block):

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
-from kairos.config.model.balancing import BalanceFactor, HashOn, Strategy, StickySessions
+from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
 from kairos.config.model.resilience import CircuitBreaker, Retry
 from kairos.config.model.security import AccessList
@@ -181,9 +181,9 @@ class Router(Block):
     hash_on: HashOn = "client"
     """What `consistent_hash` goes by: `client` (the address), `path` (without the query), `{"header": name}` or
     `{"cookie": name}`. Requests without it are balanced in turn."""
-    balance_factor: BalanceFactor | None = 1.25
+    balance_factor: BalanceFactor = 1.25
     """How many times its share of the requests in progress a backend may have with `consistent_hash`; what is more goes
-    to the next backend in the order of its key. null means any number."""
+    to the next backend in the order of its key. At least 1; 0 means any number."""
     sticky: StickySessions | None = None
     """Lead a client back to the backend that it had, by a cookie; null does not."""
     preserve_host: bool = False
