@@ -7,12 +7,14 @@ from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
 from kairos.filters import Filter
 from kairos.proxy.client import Forwarding
+from kairos.proxy.recovery import RetryPolicy
 from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
     from kairos.balancing.sticky import StickyCookie
-    from kairos.proxy.pool import Pool
+    from kairos.proxy.crowd import Crowd
+    from kairos.proxy.target import Target
 
 
 class ProxyRoute:
@@ -25,6 +27,7 @@ class ProxyRoute:
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "crowd",
         "exchange_seconds",
         "filters",
         "head_limits",
@@ -32,14 +35,16 @@ class ProxyRoute:
         "preserves_host",
         "response_head_seconds",
         "response_stall_seconds",
+        "retry",
         "sticky",
+        "targets",
     )
 
     def __init__(
         self,
         pattern: str,
         filters: Sequence[Filter],
-        balancer: "Balancer[Pool]",
+        balancer: "Balancer[Target]",
         column: int,
         *,
         limits: Limits | None = None,
@@ -47,11 +52,17 @@ class ProxyRoute:
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
         sticky: "StickyCookie | None" = None,
+        targets: "Sequence[Target]" = (),
+        retry: RetryPolicy | None = None,
+        crowd: "Crowd | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
         self.balancer = balancer
+        self.targets = tuple(targets)
+        self.retry = retry
+        self.crowd = crowd  # None where its requests are not limited
         self.column = column
         self.preserves_host = preserves_host
         self.sticky = sticky
