@@ -7,7 +7,6 @@ flight, and what is too much goes on to the next in the order of its key that ha
 """
 
 from collections.abc import Callable, Sequence
-from math import ceil
 from struct import pack
 from typing import Any
 
@@ -65,7 +64,8 @@ class ConsistentHash:
         full: list[int] = []
         for index in order:
             share: float = self._shares[index]  # type: ignore[index]
-            (room if loads[index] < ceil(share * total) else full).append(index)
+            load: int = loads[index]
+            (room if load < share * total else full).append(index)
         return (*room, *full) if full else order
 
 

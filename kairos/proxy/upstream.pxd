@@ -62,7 +62,7 @@ cdef class Upstream:
     @cython.locals(exchange=Exchange, head=ResponseHead, seconds=double)
     cpdef _take_head(self, bytes raw)
 
-    @cython.locals(latency=Latency, now=double, seconds=double)
+    @cython.locals(latency=Latency, now=double, asked_at=double, seconds=double)
     cpdef _measure(self, bint is_error)
 
     @cython.locals(left=Py_ssize_t)

@@ -327,10 +327,11 @@ class Upstream:
     def _measure(self, is_error: bool) -> None:
         """Tell how long the head of the answer took; one that came before all was sent tells nothing but an error."""
         latency, now = cast("Latency", self._pool.latency), self._plane.ticker.now
-        seconds = monotonic() - self._asked_at if self._asked_at else 0.0
+        asked_at, self._asked_at = self._asked_at, 0.0  # what comes after the head takes as long as it is
+        seconds = monotonic() - asked_at if asked_at else 0.0
         if is_error:
             latency.failed(seconds, now)
-        elif self._asked_at:
+        elif asked_at:
             latency.answered(seconds, now)
 
     def _take_interim(self, head: ResponseHead, exchange: "Exchange") -> None:

@@ -84,21 +84,24 @@ def firsts(balancer: Balancer[str], times: int, client: str = "") -> str:
 
 
 class Traffic:
-    """Requests that stay for a while, as many at a time as the test says; they count what each backend got."""
+    """Requests of many clients that stay for a while; they count what each backend got."""
 
     def __init__(self, balancer: Balancer[str], workers: "Workers", backends: str) -> None:
         self._balancer = balancer
         self._workers = workers
+        self._clients = 0
         self._running: deque[str] = deque()
         self.loads = dict.fromkeys(backends, 0)
         self.taken: Counter[str] = Counter()
 
     def run(self, requests: int, at_a_time: int, head: RequestHead = HEAD) -> None:
-        """Let so many requests begin, and the oldest end where there would be too many."""
+        """Let so many requests begin, each from another client; the oldest ends where there would be too many."""
         for _ in range(requests):
             if len(self._running) >= at_a_time:
                 self._count(self._running.popleft(), -1)
-            chosen = self._balancer.choices("", head)[0]
+            self._clients += 1
+            client = f"10.0.{self._clients >> 8}.{self._clients & 255}"
+            chosen = self._balancer.choices(client, head)[0]
             self._running.append(chosen)
             self.taken[chosen] += 1
             self._count(chosen, 1)

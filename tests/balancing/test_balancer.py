@@ -1,14 +1,27 @@
 """Every strategy of the config has its balancer, and all keep one contract."""
 
+import random
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kairos.config.catalogue import WEIGHTED
+from kairos.config.document import HashOn
 from kairos.config.model.router import Router
-from tests.balancing.backends import HEAD, balancer_of, never
+from tests.balancing.backends import HEAD, Traffic, Workers, balancer_of, never
 
+WEIGHTS = (
+    [1, 1],
+    [2, 1],
+    [5, 1, 1],
+    [3, 2, 1],
+    [1, 2, 3, 4, 4, 3, 2, 1],
+    [1] * 12,
+    [1, 2, 3] * 4,
+    [10, *[1] * 11],
+)
 STRATEGIES = get_args(Router.model_fields["load_balancing_strategy"].annotation)
 
 
@@ -32,6 +45,22 @@ def test_every_backend_is_named_once(strategy: str, weights: list[int], position
 
     assert isinstance(choices, tuple)
     assert sorted(choices) == sorted(backends)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+def test_shares_are_equal_or_those_of_the_weights(strategy: str, weights: list[int]) -> None:
+    backends = "abcdefghijkl"[: len(weights)]
+    workers, draw = Workers(1, len(weights)), random.Random(7).randrange
+    hash_on = HashOn(factor=0.0)
+    balancer = balancer_of(strategy, backends, weights, loads=workers.loads, draw=draw, hash_on=hash_on)
+    traffic = Traffic(balancer, workers, backends)
+
+    traffic.run(12_000, at_a_time=10 * sum(weights))
+
+    given = weights if strategy in WEIGHTED else [1] * len(weights)
+    for name, weight in zip(backends, given, strict=True):
+        assert traffic.taken[name] == pytest.approx(12_000 * weight / sum(given), rel=0.15)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -46,6 +46,17 @@ def test_a_connection_that_breaks_is_an_error(world: World, client: Peer, server
     assert 1.0 <= measured(world) < 1.0 + SOON
 
 
+def test_an_answer_that_breaks_off_is_an_error_but_its_length_is_not_slowness(
+    world: World, client: Peer, server: Server
+) -> None:
+    client.sends(GET)
+    server.connection.sends(OK[:-1])
+    world.pass_time(5)
+    server.connection.resets()
+
+    assert 1.0 <= measured(world) < 1.0 + SOON
+
+
 def test_no_answer_is_an_error(world: World, client: Peer, server: Server) -> None:
     client.sends(GET)
     world.pass_time(ANSWER_SECONDS + LATE)

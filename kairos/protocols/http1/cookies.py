@@ -3,7 +3,7 @@
 from kairos.protocols.http1.fields import COOKIES
 from kairos.protocols.http1.head import RequestHead
 
-_BEFORE = b"; ,\t"  # what may stand before a name; the comma is where two fields were joined
+_SPACE, _TAB, _SEMICOLON, _COMMA = b" \t;,"
 
 
 def cookie(head: RequestHead, name: bytes) -> bytes | None:
@@ -11,10 +11,22 @@ def cookie(head: RequestHead, name: bytes) -> bytes | None:
     (line,) = COOKIES.values(head.raw)
     if line is None:
         return None
+    text = line  # a pointer when compiled: a slice of it is a plain copy
     start = line.find(name)
-    while start > 0 and line[start - 1] not in _BEFORE:
+    while start > 0 and not _separates(text[start - 1]):
         start = line.find(name, start + 1)
     if start < 0:
         return None
-    value = line[start + len(name) :].partition(b";")[0].partition(b",")[0]
-    return value.strip(b" \t")
+    start += len(name)
+    size = len(line)
+    while start < size and (text[start] == _SPACE or text[start] == _TAB):
+        start += 1
+    end = start
+    while end < size and not _separates(text[end]):
+        end += 1
+    return text[start:end]
+
+
+def _separates(byte: int) -> bool:
+    """Say whether a byte cannot be in a value; commas are where two fields were joined."""
+    return byte in (_SEMICOLON, _SPACE, _COMMA, _TAB)
