@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kairos._speedups import Cells
 from kairos.balancing.latency import Latency
-from tests.balancing.backends import HEAD, NOW, Traffic, Workers, balancer_of, firsts, never
+from tests.balancing.backends import HEAD, NOW, Traffic, Workers, balancer_of, firsts, never, unmeasured
 
 MANY = "abcdefghijkl"
 WEIGHTS = [
@@ -26,8 +25,7 @@ WEIGHTS = [
 
 def latencies(*seconds: float) -> list[Latency]:
     """Return latencies that have been measured, but for those of 0."""
-    cells = Cells(bytearray(8 * len(seconds)), -1)
-    found = [Latency(cells, word) for word in range(len(seconds))]
+    found = unmeasured(len(seconds))
     for latency, each in zip(found, seconds, strict=True):
         if each:
             latency.answered(each, NOW)

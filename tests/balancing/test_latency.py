@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from kairos._speedups import Cells
 from kairos.balancing.latency import DECAY_SECONDS, MOST_SECONDS, Latency
-from tests.balancing.backends import NOW
+from tests.balancing.backends import LOCKS, NOW, unmeasured
 
 
 @pytest.fixture
 def latency() -> Latency:
-    return Latency(Cells(bytearray(16), -1), 1)
+    return unmeasured(2)[1]
 
 
 def near(seconds: float) -> object:
@@ -94,7 +94,7 @@ def test_there_is_a_longest_time(latency: Latency) -> None:
 
 
 def test_workers_share_what_they_have_seen() -> None:
-    cells = Cells(bytearray(16), -1)
+    cells = Cells(bytearray(16), LOCKS)
     one, other, another_backend = Latency(cells, 0), Latency(cells, 0), Latency(cells, 1)
 
     one.answered(0.3, NOW)
@@ -114,7 +114,7 @@ def test_a_worker_whose_clock_is_behind_takes_nothing_off(latency: Latency) -> N
     st.floats(0, 3e8),
 )
 def test_an_average_is_never_out_of_bounds(events: list[tuple[float, float, bool]], now: float) -> None:
-    latency = Latency(Cells(bytearray(8), -1), 0)
+    (latency,) = unmeasured(1)
     for seconds, pause, is_error in events:
         now += pause
         (latency.failed if is_error else latency.answered)(seconds, now)
