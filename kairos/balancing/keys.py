@@ -4,8 +4,6 @@ from kairos.protocols.http1.cookies import cookie
 from kairos.protocols.http1.fields import field
 from kairos.protocols.http1.head import RequestHead
 
-_QUESTION = b"?"
-
 
 class ByClient:
     """The address of the client."""
@@ -50,4 +48,4 @@ class ByPath:
 
     def key(self, client: str, head: RequestHead) -> bytes | None:
         """Return the path."""
-        return head.target.partition(_QUESTION)[0]
+        return head.path
