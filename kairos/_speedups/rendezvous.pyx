@@ -8,10 +8,10 @@ time at which an event that happens so often comes first: the logarithm makes sh
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.math cimport log
 from libc.stdint cimport uint64_t
-from libc.stdlib cimport free, malloc, qsort
+from libc.stdlib cimport free, malloc
 
 cdef enum:
-    FEW = 24  # items up to this number are sorted by insertion, on the stack
+    FEW = 24  # items up to this number are ranked on the stack
 
 cdef struct Rank:
     double cost
@@ -26,7 +26,7 @@ cdef inline uint64_t mixed(uint64_t word) noexcept:
     return word ^ word >> 31
 
 
-cdef inline bint is_before(const Rank *one, const Rank *other) noexcept nogil:
+cdef inline bint is_before(const Rank *one, const Rank *other) noexcept:
     if one.cost != other.cost:
         return one.cost < other.cost
     if one.word != other.word:
@@ -34,23 +34,20 @@ cdef inline bint is_before(const Rank *one, const Rank *other) noexcept nogil:
     return one.index < other.index
 
 
-cdef int compared(const void *one, const void *other) noexcept nogil:
-    return -1 if is_before(<const Rank *>one, <const Rank *>other) else 1
-
-
 cdef void sort(Rank *ranks, Py_ssize_t count) noexcept:
+    """Sort by insertion over ever smaller gaps (Shell's sort); for a few items that is a plain insertion."""
+    cdef Py_ssize_t gap = 1 if count <= FEW else count // 2
     cdef Py_ssize_t end, at
     cdef Rank rank
-    if count > FEW:
-        qsort(ranks, count, sizeof(Rank), compared)
-        return
-    for end in range(1, count):
-        rank = ranks[end]
-        at = end
-        while at > 0 and is_before(&rank, &ranks[at - 1]):
-            ranks[at] = ranks[at - 1]
-            at -= 1
-        ranks[at] = rank
+    while gap > 0:
+        for end in range(gap, count):
+            rank = ranks[end]
+            at = end
+            while at >= gap and is_before(&rank, &ranks[at - gap]):
+                ranks[at] = ranks[at - gap]
+                at -= gap
+            ranks[at] = rank
+        gap = 1 if gap == 2 else gap * 5 // 11
 
 
 cpdef tuple ranking(uint64_t key, bytes seeds, bytes weights):
