@@ -97,6 +97,7 @@ cdef class Exchange:
 
     @cython.locals(head=ResponseHead, date=bytes, coding=bytes, via=bytes, connection=bytes)
     cpdef bytes _with_head(self, bytes data)
+    cpdef bytes _sticky_line(self)
     cpdef bytes _connection_line(self)
 
     @cython.locals(plane=DataPlane, row=Cells)

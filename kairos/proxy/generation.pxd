@@ -2,6 +2,7 @@ cimport cython
 
 from kairos._speedups.matcher cimport Matcher
 from kairos.protocols.http1.fields cimport Copies
+from kairos.balancing.sticky cimport StickyCookie
 
 
 @cython.final
@@ -23,6 +24,7 @@ cdef class ProxyRoute:
     cdef readonly double response_stall_seconds
     cdef readonly object retry
     cdef public tuple targets
+    cdef readonly StickyCookie sticky
     cdef public bint waits
 
 

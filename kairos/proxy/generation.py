@@ -13,6 +13,7 @@ from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
+    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.target import Target
 
@@ -37,6 +38,7 @@ class ProxyRoute:
         "response_head_seconds",
         "response_stall_seconds",
         "retry",
+        "sticky",
         "targets",
         "waits",
     )
@@ -53,6 +55,7 @@ class ProxyRoute:
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
         copies: Copies = USUAL_COPIES,
+        sticky: "StickyCookie | None" = None,
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
@@ -68,6 +71,7 @@ class ProxyRoute:
         self.column = column
         self.copies = copies
         self.preserves_host = preserves_host
+        self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
         self.body_bytes = limits.body_bytes
         self.body_rate = timeouts.rate

@@ -11,6 +11,7 @@ REQUEST_FACTS = Fields((b"host", b"content-length", b"transfer-encoding", b"conn
 # What a proxy before us says about the client. Believed only if the proxy is trusted.
 FORWARDED_FACTS = Fields((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
 REQUEST_ID = Fields((b"x-request-id",))
+COOKIES = Fields((b"cookie",))
 
 # What decides how a response is framed, whether its connection can be used again, and whether it may be silent.
 RESPONSE_FACTS = Fields((b"content-length", b"transfer-encoding", b"connection", b"date", b"content-type"))
@@ -76,6 +77,11 @@ class Copies:
 
 
 USUAL_COPIES = Copies()
+
+
+def field(name: str) -> Fields:
+    """Return the set to look one field up with."""
+    return Fields((name.lower().encode(),))
 
 
 def tokens(value: bytes) -> list[bytes]:
