@@ -1,7 +1,8 @@
 cimport cython
 
-from kairos._speedups.head cimport FieldSet
 from kairos._speedups.matcher cimport Matcher
+from kairos.protocols.http1.fields cimport Copies
+from kairos.balancing.sticky cimport StickyCookie
 
 
 @cython.final
@@ -12,6 +13,7 @@ cdef class ProxyRoute:
     cdef readonly double body_stall_seconds
     cdef readonly Py_ssize_t column
     cdef readonly double connect_seconds
+    cdef readonly Copies copies
     cdef readonly object crowd
     cdef readonly double exchange_seconds
     cdef public tuple filters
@@ -22,6 +24,7 @@ cdef class ProxyRoute:
     cdef readonly double response_stall_seconds
     cdef readonly object retry
     cdef public tuple targets
+    cdef readonly StickyCookie sticky
     cdef public bint waits
 
 
@@ -29,7 +32,6 @@ cdef class ProxyRoute:
 cdef class Snapshot:
     cdef object __weakref__
     cdef readonly double client_idle_seconds
-    cdef readonly FieldSet copy
     cdef readonly dict entries
     cdef readonly Py_ssize_t fields
     cdef readonly object forwarding
@@ -43,7 +45,6 @@ cdef class Snapshot:
     cdef readonly object settings
     cdef readonly Py_ssize_t target_bytes
     cdef readonly bytes told
-    cdef readonly FieldSet trusted_copy
     cdef readonly double upstream_idle_seconds
     cdef readonly double upstream_life_seconds
     cdef readonly Py_ssize_t upstream_requests

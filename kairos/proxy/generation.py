@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
 from kairos.filters import Filter, WaitingFilter
-from kairos.protocols.http1.fields import request_copies
+from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
 from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
+    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.target import Target
 
@@ -27,6 +28,7 @@ class ProxyRoute:
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "copies",
         "crowd",
         "exchange_seconds",
         "filters",
@@ -36,6 +38,7 @@ class ProxyRoute:
         "response_head_seconds",
         "response_stall_seconds",
         "retry",
+        "sticky",
         "targets",
         "waits",
     )
@@ -51,6 +54,8 @@ class ProxyRoute:
         has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
+        copies: Copies = USUAL_COPIES,
+        sticky: "StickyCookie | None" = None,
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
@@ -64,7 +69,9 @@ class ProxyRoute:
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
         self.column = column
+        self.copies = copies
         self.preserves_host = preserves_host
+        self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
         self.body_bytes = limits.body_bytes
         self.body_rate = timeouts.rate
@@ -81,7 +88,6 @@ class Snapshot:
     __slots__ = (
         "__weakref__",
         "client_idle_seconds",
-        "copy",
         "entries",
         "fields",
         "forwarding",
@@ -95,7 +101,6 @@ class Snapshot:
         "settings",
         "target_bytes",
         "told",
-        "trusted_copy",
         "upstream_idle_seconds",
         "upstream_life_seconds",
         "upstream_requests",
@@ -110,9 +115,7 @@ class Snapshot:
         self.entries = entries
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
-        told = told_fields(settings)  # what the gateway tells backends of who comes, and no client may
-        self.told = b",".join(told)
-        self.copy, self.trusted_copy = request_copies(told)
+        self.told = b",".join(told_fields(settings))
         limits, timeouts = settings.limits, settings.timeouts
         self.head_bytes = limits.head_bytes
         self.fields = limits.fields
@@ -127,6 +130,6 @@ class Snapshot:
 
 
 def told_fields(settings: Settings) -> tuple[bytes, ...]:
-    """Return the names of the header fields in which backends are told claims."""
+    """Return the names of the header fields that tell backends who comes, so that no client may send them."""
     forwarded = settings.jwt.forwarded if settings.jwt is not None else ()
     return tuple(dict.fromkeys(field.lower().encode() for _, field in forwarded))
