@@ -117,7 +117,11 @@ def test_a_route_says_what_it_asks_for(operator: Operator) -> None:
         ({}, "/jwt/secret", "There is no key to check tokens with"),
         ({"secret": SECRET, "algorithms": ["none"]}, "/jwt/algorithms/0", "Invalid JSON structure: expected 'HS256'"),
         ({"secret": SECRET, "algorithm": "none"}, "/jwt/algorithm", "Invalid JSON structure: expected 'HS256'"),
-        ({"secret": SECRET, "algorithms": ["HS384"]}, "/jwt/secret", "JWT secret must have at least 48 bytes for HS384"),
+        (
+            {"secret": SECRET, "algorithms": ["HS384"]},
+            "/jwt/secret",
+            "JWT secret must have at least 48 bytes for HS384",
+        ),
         (
             {"secret": SECRET, "algorithms": ["HS256", "HS512"]},
             "/jwt/secret",
@@ -125,7 +129,11 @@ def test_a_route_says_what_it_asks_for(operator: Operator) -> None:
         ),
         ({"secret": SECRET, "algorithms": ["RS256"]}, "/jwt/secret", "None of the algorithms takes a secret"),
         ({"secret": SECRET, "algorithms": ["HS256", "RS256"]}, "/jwt/algorithms", "There is no key for RS256"),
-        ({"public_keys": [{"key": pem("RSA")}]}, "/jwt/algorithms", "With public keys the accepted algorithms must be listed"),
+        (
+            {"public_keys": [{"key": pem("RSA")}]},
+            "/jwt/algorithms",
+            "With public keys the accepted algorithms must be listed",
+        ),
         ({"jwks": {"url": "https://a/"}}, "/jwt/algorithms", "With public keys the accepted algorithms must be listed"),
         (
             {"public_keys": [{"key": pem("RSA")}], "algorithms": ["ES256"]},

@@ -59,6 +59,10 @@ def both(checks: Authentication, question: Question) -> LocalReply | None:
 
 
 PLAIN = b'WWW-Authenticate: Bearer realm="kairos"\r\n'
+NO_TOKEN = (
+    b'WWW-Authenticate: Bearer realm="kairos", error="invalid_token", '
+    b'error_description="This is not a signed token"\r\n'
+)
 MALFORMED = b'WWW-Authenticate: Bearer realm="kairos", error="invalid_request"\r\n'
 
 
@@ -75,8 +79,7 @@ MALFORMED = b'WWW-Authenticate: Bearer realm="kairos", error="invalid_request"\r
         (
             (b"Authorization: Bearer a.b.c",),
             "Invalid or expired token",
-            b'WWW-Authenticate: Bearer realm="kairos", error="invalid_token", '
-            b'error_description="This is not a signed token"\r\n',
+            NO_TOKEN,
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """Tokens in their compact form: one way to write each, and no other."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import hypothesis
@@ -95,7 +96,8 @@ def test_a_header_that_says_too_much_or_too_little_is_refused(header: bytes) -> 
 
 
 def test_a_header_may_have_more_than_we_read() -> None:
-    header = read_header(segment(b'{ "typ" : "at+jwt", "alg":"ES256", "kid":"\\u00e4", "x5t":"x", "jku":"http://evil" }'))
+    text = b'{ "typ" : "at+jwt", "alg":"ES256", "kid":"\\u00e4", "x5t":"x", "jku":"http://evil" }'
+    header = read_header(segment(text))
     assert (header.algorithm, header.kid) == ("ES256", "ä")
 
 
@@ -133,10 +135,8 @@ def test_what_is_read_would_be_written_like_that(text: bytes) -> None:
 
 @hypothesis.given(st.binary(max_size=60) | st.text(".eyJ0", max_size=40).map(str.encode))
 def test_whatever_comes_is_read_or_refused(text: bytes) -> None:
-    try:
+    with suppress(Malformed):
         split(text)
-    except Malformed:
-        pass
 
 
 def test_a_token_of_the_tests_is_one() -> None:
