@@ -62,7 +62,8 @@ class PublishedKeys:
         self._is_wanted = False
         self._started_at = -FORCED_SECONDS
         if settings.key_set is not None:
-            self.took(settings.key_set.encode(), now)
+            content = settings.key_set.encode()
+            self.took(content, self.ring_of(content), now)
 
     # What a verifier asks.
 
@@ -88,13 +89,17 @@ class PublishedKeys:
         self._is_fetching, self._is_wanted = True, False
         self._started_at = now
 
-    def took(self, content: bytes, now: float) -> None:
-        """Use a new set. Raises ValueError for one without usable keys; then the old one remains."""
+    def ring_of(self, content: bytes) -> KeyRing:
+        """Read a set; this takes a while and may be done in any thread. Raises ValueError if it has no usable keys."""
+        return KeyRing([*self._own, *published(content, self._algorithms)])
+
+    def took(self, content: bytes, ring: KeyRing, now: float) -> None:
+        """Use a new set, if it is another one."""
         if content != self._content or self._fetched_at is None:
-            self.ring = KeyRing([*self._own, *published(content, self._algorithms)])
+            self.ring = ring
             self._content = content
             self.version += 1
-            _log.info("%d keys are in use from %s", len(self.ring.keys) - len(self._own), self._name)
+            _log.info("%d keys are in use from %s", len(ring.keys) - len(self._own), self._name)
         self._fetched_at = now
         self._is_fetching = False
         self._failures = 0
@@ -153,10 +158,14 @@ class KeyFetcher:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
+    def _load(self, keys: PublishedKeys) -> tuple[bytes, KeyRing]:
+        content = self._fetch(keys.source)
+        return content, keys.ring_of(content)
+
     async def _renew(self, keys: PublishedKeys) -> None:
         try:
-            content = await self._plane.loop.run_in_executor(None, self._fetch, keys.source)
-            keys.took(content, self._plane.ticker.now)
+            content, ring = await self._plane.loop.run_in_executor(None, self._load, keys)
+            keys.took(content, ring, self._plane.ticker.now)
         except (OSError, ValueError) as error:
             keys.failed(str(error) or type(error).__name__, self._plane.ticker.now)
         except Exception as error:

@@ -1,6 +1,8 @@
 """Authentication on the way to a backend: who gets through, and what backends are told."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from base64 import b64encode
 from dataclasses import replace
@@ -120,3 +122,17 @@ def test_a_password_is_checked_beside_the_loop(world: World, server: Server) -> 
             server.connection.sends(OK)
         assert status_of(client.receives()) == status
     pool._pool.shutdown()
+
+
+def test_a_worker_pays_for_what_it_verifies_only() -> None:
+    """Neither cryptography nor PyJWT is loaded where nobody signs with a pair of keys."""
+    program = """
+import sys
+import kairos.gateway
+assert not {"kairos.security.tokens"} & sys.modules.keys()
+from kairos.config.credentials import Jwt
+from kairos.security.tokens import TokenVerifier
+TokenVerifier.of(Jwt(("HS256",), "x" * 32))
+assert not {"jwt", "cryptography", "pydantic"} & sys.modules.keys(), sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
