@@ -55,6 +55,26 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How a backend is asked whether it is well. Durations are seconds."""
+
+    path: str = "/"
+    interval: float = 5.0
+    timeout: float = 2.0
+    unhealthy_threshold: int = 3
+    healthy_threshold: int = 2
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    """The lowest and the highest of each range that is expected."""
+    body: str | None = None
+    """What has to be in the first 64 KiB of the body."""
+    tcp_only: bool = False
+    """Whether it is enough to connect."""
+    host: str | None = None
+    """The Host field; None takes the address of the backend."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -63,6 +83,9 @@ class Backend:
     port: int
     weight: int = 1
     tls: Tls | None = None
+    state: str = "active"
+    """`drain` and `maintenance` take no new requests."""
+    health_check: HealthCheck | None = None
 
     @property
     def authority(self) -> str:
@@ -89,6 +112,8 @@ class Route:
     preserve_host: bool = False
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    slow_start: float = 0.0
+    """The seconds in which a backend that has come back gets its full share; 0 is at once."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -153,7 +178,15 @@ class Document:
 def _backend(fields: dict[str, Any]) -> Backend:
     if fields["tls"] is not None:
         fields["tls"] = Tls(**fields["tls"])
+    if fields["health_check"] is not None:
+        fields["health_check"] = _health_check(fields["health_check"])
     return Backend(**fields)
+
+
+def _health_check(fields: dict[str, Any]) -> HealthCheck:
+    for name in ("statuses", "headers"):
+        fields[name] = tuple(map(tuple, fields[name]))
+    return HealthCheck(**fields)
 
 
 def encode_lines(values: Iterable[Any]) -> bytes:

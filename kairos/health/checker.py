@@ -1,0 +1,221 @@
+"""Keep checking the backends of the current config, in one worker for all; and let every worker know what was found.
+
+How it works
+------------
+What a check finds is recorded in a word of the zone for each backend of each route (`kairos.resilience.health`). At
+every tick each worker reads the words, and tells its targets when one has changed. The worker that holds the lease
+(`kairos.resilience.lease`) also probes: the checks wait in a queue by the moment at which they are due, and a limited
+number of probes runs at a time, each a task. Whoever takes the lease over begins with an interval in which the first
+probes are spread evenly; from then on each comes after its interval, more or less a tenth, so that they stay apart.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from heapq import heappop, heappush
+from typing import Protocol
+
+from kairos.config.document import Backend, HealthCheck
+from kairos.resilience.health import Health, Thresholds, record
+from kairos.resilience.lease import Lease
+from kairos.shm.zone import Zone
+
+JITTER = 0.1  # of the interval
+MOST_PROBES = 64  # at a time
+
+Probe = Callable[[Backend, HealthCheck], Awaitable[str | None]]
+"""Return in words why a backend is not well, or None if it is."""
+
+_log = logging.getLogger("kairos.health")
+
+
+class Target(Protocol):
+    """A backend as one route sees it."""
+
+    key: bytes
+    is_down: bool
+    ramp_from: float
+
+
+class _Check:
+    """The check of one backend of one route. The same backend may be in a route more than once."""
+
+    __slots__ = ("backend", "check", "is_gone", "probing", "route", "seen", "targets", "thresholds", "word")
+
+    def __init__(self, route: str, backend: Backend, check: HealthCheck, word: int) -> None:
+        self.route = route
+        self.backend = backend
+        self.check = check
+        self.thresholds = Thresholds(check.unhealthy_threshold, check.healthy_threshold)
+        self.word = word  # its index
+        self.targets: list[Target] = []
+        self.seen = 0  # what the targets have been told
+        self.probing: asyncio.Task[str | None] | None = None
+        self.is_gone = False
+
+    def tell(self, target: Target) -> None:
+        """Let a target know what is known."""
+        health = Health.of(self.seen)
+        target.is_down = health.is_down
+        if health.changes and not health.is_down:
+            target.ramp_from = max(target.ramp_from, health.changed_at)
+
+    @property
+    def name(self) -> str:
+        """What to call it in the log."""
+        host = f"[{self.backend.host}]" if ":" in self.backend.host else self.backend.host
+        return f"backend {self.backend.scheme}://{host}:{self.backend.port} of {self.route}"
+
+
+class Checker:
+    """One worker's part in the health checks. `tick` is for the ticker."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        zone: Zone,
+        slot: int,
+        probe: Probe,
+        draw: Callable[[float, float], float],
+    ) -> None:
+        """`draw` returns a random number between two others."""
+        self._loop = loop
+        self._zone = zone
+        self._cells = zone.cells
+        self._lease = Lease(zone.cells, zone.word(b"health lease"), slot)
+        self._probe = probe
+        self._draw = draw
+        self._checks: dict[bytes, _Check] = {}
+        self._due: list[tuple[float, int, _Check]] = []  # a heap: when, a number against ties, and what
+        self._scheduled = 0
+        self._probing: set[asyncio.Task[str | None]] = set()
+        self._leads = False
+        self._now = 0.0
+
+    def follow(self, watched: Iterable[tuple[str, Target, Backend]], now: float) -> None:
+        """Check from now on the backends of these (pattern of the route, target, backend), as far as they want it.
+
+        What was checked before and is checked alike goes on undisturbed; what is gone is asked no more.
+        """
+        self._now = now
+        before, self._checks = self._checks, {}
+        for route, target, backend in watched:
+            if (check := self._check_of(target.key, route, backend, before)) is not None:
+                check.targets.append(target)
+        for key, check in before.items():
+            if self._checks.get(key) is not check:
+                self._forget(check)
+        for key, check in self._checks.items():
+            check.seen = self._cells.load(check.word)
+            for target in check.targets:
+                check.tell(target)
+            if self._leads and before.get(key) is not check:
+                self._schedule_first(check)
+        if not self._checks:
+            self._let_go()
+
+    def tick(self, now: float) -> None:
+        """Tell the targets what is new, and begin the probes that are due if it is on us to probe."""
+        self._now = now
+        if not self._checks:
+            return
+        self._read()
+        if not self._lease.keep(now):
+            self._let_go()
+            return
+        if not self._leads:
+            self._leads = True
+            for check in self._checks.values():
+                if check.probing is None:  # else it is being broken off, and followed by the next
+                    self._schedule_first(check)
+        self._begin_due(now)
+
+    async def stop(self) -> None:
+        """Probe no more, and let the next worker do it."""
+        self._checks = {}
+        probing = list(self._probing)
+        self._let_go()
+        self._lease.give_up()
+        await asyncio.gather(*probing, return_exceptions=True)
+
+    def _check_of(self, key: bytes, route: str, backend: Backend, before: dict[bytes, _Check]) -> _Check | None:
+        """Return the check of a target, that of the config before if it was the same; None if it is not checked."""
+        if backend.health_check is None:
+            return None
+        if (known := self._checks.get(key)) is not None:
+            return known
+        known = before.get(key)
+        if known is None or known.backend != backend:
+            word = self._zone.word(b"health " + key)
+            known = _Check(route, backend, backend.health_check, word)
+            if word == self._zone.shared_word:
+                _log.error("%s is not checked: the shared memory has no room for its state", known.name)
+                return None
+        known.targets.clear()
+        self._checks[key] = known
+        return known
+
+    def _read(self) -> None:
+        """Tell the targets whose words have changed."""
+        load = self._cells.load
+        for check in self._checks.values():
+            if (word := load(check.word)) != check.seen:
+                check.seen = word
+                for target in check.targets:
+                    check.tell(target)
+
+    def _schedule_first(self, check: _Check) -> None:
+        self._schedule(check, self._now + self._draw(0.0, check.check.interval))
+
+    def _schedule(self, check: _Check, at: float) -> None:
+        self._scheduled += 1
+        heappush(self._due, (at, self._scheduled, check))
+
+    def _begin_due(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now and len(self._probing) < MOST_PROBES:
+            check = heappop(self._due)[2]
+            if not check.is_gone:
+                check.probing = self._loop.create_task(self._probed(check))
+                self._probing.add(check.probing)
+                check.probing.add_done_callback(partial(self._ended, check, now))
+
+    async def _probed(self, check: _Check) -> str | None:
+        return await self._probe(check.backend, check.check)
+
+    def _ended(self, check: _Check, began: float, task: asyncio.Task[str | None]) -> None:
+        """Let the next probe follow, and record what this one has found, unless it was broken off."""
+        self._probing.discard(task)
+        check.probing = None
+        if self._leads and not check.is_gone:
+            interval = check.check.interval * self._draw(1 - JITTER, 1 + JITTER)
+            self._schedule(check, max(self._now, began + interval))
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            _log.error("cannot check %s", check.name, exc_info=error)
+        elif not check.is_gone and self._lease.is_ours(self._now):
+            self._record(check, task.result())
+
+    def _record(self, check: _Check, reason: str | None) -> None:
+        news = record(self._cells, check.word, reason is None, self._now, check.thresholds)
+        if news is None:
+            return
+        if news.is_down:
+            _log.warning("%s is down: %s", check.name, reason)
+        else:
+            _log.info("%s is up again", check.name)
+
+    def _forget(self, check: _Check) -> None:
+        check.is_gone = True
+        if check.probing is not None:
+            check.probing.cancel()
+
+    def _let_go(self) -> None:
+        """Probe no more, because another does or nothing is left to be checked."""
+        if self._leads:
+            self._leads = False
+            self._due.clear()
+            self._lease.give_up()
+            for task in list(self._probing):
+                task.cancel()
