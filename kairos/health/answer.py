@@ -5,7 +5,7 @@ from kairos.errors import UpstreamError
 from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead
 
-MOST_HEAD_BYTES = 32 << 10  # interim answers included
+MOST_HEAD_BYTES = 32 << 10
 MOST_BODY_BYTES = 64 << 10  # so much of a body is looked at, and more is not waited for
 
 
