@@ -1,5 +1,7 @@
 """Reading the answer to a health check, however it is cut."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ def read(data: bytes, *cuts: int) -> Answer:
     """Read a complete answer that arrives in pieces."""
     answer = Answer()
     edges = [0, *sorted(cuts), len(data)]
-    pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(edges)]
     told = [answer.feed(piece) for piece in pieces if piece]
     assert told == [False] * (len(told) - 1) + [True]
     return answer
@@ -32,7 +34,11 @@ def read(data: bytes, *cuts: int) -> Answer:
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304, b""),
         (b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", 302, b""),
         (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 101, b""),
-        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\na", 200, b"a"),
+        (
+            b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\na",
+            200,
+            b"a",
+        ),
     ],
 )
 def test_an_answer_has_its_status_and_its_body(data: bytes, status: int, body: bytes) -> None:
@@ -83,7 +89,10 @@ def test_an_answer_that_ends_too_early_is_none(data: bytes, why: str) -> None:
     ("data", "why"),
     [
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "the answer cannot be read: the answer is malformed"),
-        (OK + b"Transfer-Encoding: gzip\r\n\r\n", "the answer cannot be read: the answer has an unknown transfer coding"),
+        (
+            OK + b"Transfer-Encoding: gzip\r\n\r\n",
+            "the answer cannot be read: the answer has an unknown transfer coding",
+        ),
         (OK + b"Transfer-Encoding: chunked\r\n\r\nx\r\n", "the answer cannot be read"),
         (OK + b"A: " + b"a" * MOST_HEAD_BYTES, "the head of the answer is longer than 32768 bytes"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + bytes(MOST_HEAD_BYTES + 1), "the head of the answer is longer"),
