@@ -69,6 +69,16 @@ class Silent(Origin):
         await reader.read()
 
 
+class Secure(Origin):
+    """A backend that speaks TLS, and does not wait for a polite end of it."""
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await super().converse(reader, writer)
+        finally:
+            writer.transport.abort()
+
+
 @pytest.mark.parametrize("status", [b"200 OK", b"204 No Content", b"302 Found\r\nLocation: /elsewhere", b"399 Odd"])
 def test_well_is_who_answers_as_usual(ask: Ask, status: bytes) -> None:
     assert asked(ask, b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status) is None
@@ -171,14 +181,15 @@ def test_who_resets_is_not_well(ask: Ask) -> None:
 
 
 def test_to_be_reached_can_be_enough(ask: Ask) -> None:
-    with Silent(b"") as origin:
-        assert ask(at(origin.port), replace(CHECK, tcp_only=True)) is None
-        assert ask(at(origin.port, scheme="https"), replace(CHECK, tcp_only=True)) is None
+    with closing(socket.create_server((HOST, 0))) as sock:
+        port = sock.getsockname()[1]
+        assert ask(at(port), replace(CHECK, tcp_only=True)) is None
+        assert ask(at(port, scheme="https"), replace(CHECK, tcp_only=True)) is None
 
 
 def test_a_certificate_is_checked_as_for_requests(ask: Ask, authority: Authority) -> None:
     trusted = Tls(ca_file=str(authority.ca_file), server_name="well.example")
-    with Origin(tls=authority.server("DNS:well.example")) as origin:
+    with Secure(tls=authority.server("DNS:well.example")) as origin:
         backend = at(origin.port, scheme="https")
 
         unknown = ask(backend, CHECK)
