@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from kairos.config.findings import Draft, JsonPath, quote
 from kairos.config.hosts import Target, backend_target
+from kairos.config.model.health import HealthCheck, can_check
 from kairos.config.model.resilience import Retry
 from kairos.config.model.router import FTP_METHODS, SCHEMES, Backend, BackendTls, Router
 from kairos.config.model.traffic import Limits, RouteLimits
@@ -77,6 +78,8 @@ def route(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draf
     yield from weights(router, path, validated)
     if router.limits:
         yield from head_limits(router.limits, (*path, "limits"), validated)
+    yield from states(router, path, validated)
+    yield from health_checks(router, path, validated)
     if router.retry:
         yield from backoff(router.retry, (*path, "retry"), validated)
 
@@ -90,6 +93,38 @@ def weights(router: Router, path: JsonPath, validated: Validated) -> Iterator[Dr
     message = f"Weights have no effect with the strategy {strategy}"
     fix = 'write "load_balancing_strategy": "weighted", or remove the weights'
     yield Draft("warning", (*path, "backends", first, "weight"), message, fix)
+
+
+def states(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for a route all of whose backends are put aside."""
+    if router.backends is None or validated.is_in_doubt((*path, "backends")):
+        return
+    if all(backend.state != "active" for backend in router.backends):
+        message = f"No backend of {router.external_path} takes requests: all are in drain or maintenance"
+        yield Draft("warning", (*path, "backends"), message, 'write "state": "active" for one of them')
+
+
+def health_checks(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for checks that cannot be made, or not as they are described."""
+    block = router.health_check or HealthCheck()
+    own = [index for index, backend in enumerate(router.upstream()) if backend.health_check_path is not None]
+    places = [(*path, "health_check")] if router.health_check else []
+    places += [(*path, "backends", index, "health_check_path") for index in own]
+    if any(validated.is_in_doubt(place) for place in (*places, (*path, "protocol"), (*path, "backends"))):
+        return
+    if places and not can_check(router.protocol, block):
+        message = f"Health checks have no effect on backends that speak {router.protocol}"
+        fix = 'write "health_check": {"tcp_only": true}' if router.protocol == "ftp" else "remove them"
+        yield Draft("warning", places[0], message, fix)
+    elif block.tcp_only:
+        place, unused = (*path, "health_check"), ("path", "expected_statuses", "body_contains", "host", "headers")
+        places = [(*place, key) for key in unused if key in block.model_fields_set and getattr(block, key)] + places[1:]
+        for unheard in places:
+            yield Draft("warning", unheard, f'"{unheard[-1]}" has no effect with "tcp_only"', "remove one of them")
+    elif router.health_check and block.path is None and not own:
+        message = in_router(path, "A health check needs a path")
+        fix = 'add "path": "/health", or "tcp_only": true if it is enough that a backend can be connected to'
+        yield Draft("error", (*path, "health_check"), message, fix)
 
 
 def head_limits(limits: RouteLimits, path: JsonPath, validated: Validated) -> Iterator[Draft]:

@@ -4,9 +4,12 @@ from dataclasses import dataclass, replace
 
 from kairos.config.authorities import Authorities
 from kairos.config.bounds import limits, route_limits, route_timeouts, timeouts
-from kairos.config.document import Backend, Document, Route, Settings, Tls
+from kairos.config.document import Backend, Document, HealthCheck, Route, Settings, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
+from kairos.config.model import router as model
+from kairos.config.model.health import HealthCheck as HealthCheckBlock
+from kairos.config.model.health import can_check, status_range
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.validate import Validated
 
@@ -73,8 +76,32 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
 def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
     """Return the backends of a route."""
     return tuple(
-        address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities))
+        replace(
+            address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities)),
+            state=backend.state,
+            health_check=health_check(router, backend),
+        )
         for backend in router.upstream()
+    )
+
+
+def health_check(router: Router, backend: model.Backend) -> HealthCheck | None:
+    """Return how a backend is checked; None if it is not."""
+    block = router.health_check or HealthCheckBlock()
+    path = backend.health_check_path or block.path
+    if backend.state == "maintenance" or not can_check(router.protocol, block) or not (path or block.tcp_only):
+        return None
+    return HealthCheck(
+        path=path or "/",
+        interval=block.interval_seconds,
+        timeout=block.timeout_seconds,
+        unhealthy_threshold=block.unhealthy_threshold,
+        healthy_threshold=block.healthy_threshold,
+        statuses=tuple(status_range(status) for status in block.expected_statuses),
+        body=block.body_contains,
+        tcp_only=block.tcp_only,
+        host=block.host,
+        headers=tuple((field.name, field.value) for field in block.headers),
     )
 
 
@@ -108,6 +135,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings) -> Rou
         preserve_host=router.preserve_host,
         limits=route_limits(router.limits, whole.limits),
         timeouts=route_timeouts(router.timeouts, whole.timeouts),
+        slow_start=router.slow_start_seconds,
     )
 
 

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, Field
 from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
+from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Retry
 from kairos.config.model.security import AccessList
-from kairos.config.model.timeouts import RouteTimeouts
+from kairos.config.model.timeouts import RouteTimeouts, Seconds
 from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
 
@@ -112,8 +113,11 @@ class Backend(Block):
     to a sum of 1,024, and beyond that rounded to 1,024ths; every backend has some."""
     tls: BackendTls | None = None
     """How the certificate is checked, for `https://` and `wss://`; null checks it against the system's authorities."""
-    health_check_path: str | None = None
-    """The path that tells whether the backend is well."""
+    state: Literal["active", "drain", "maintenance"] = "active"
+    """Whether the backend takes requests. In `drain` and `maintenance` it takes no new ones, and those that run finish;
+    in `maintenance` it is not checked either."""
+    health_check_path: CheckPath | None = None
+    """The path that tells whether the backend is well; it is asked for as the route's `health_check` says."""
 
 
 class ContentAnalysis(Block):
@@ -191,6 +195,10 @@ class Router(Block):
     """How a failed attempt is made again; null means never."""
     circuit_breaker: CircuitBreaker | None = None
     """When a backend that keeps failing is left alone."""
+    health_check: HealthCheck | None = None
+    """How backends are asked whether they are well; null asks those that have a `health_check_path`."""
+    slow_start_seconds: Seconds = 0.0
+    """How long it takes until a backend that is up again gets its full share; 0 gives it at once."""
     rate_limit: RateLimit | None = None
     """How many requests are let through."""
     access_list: AccessList | None = None
