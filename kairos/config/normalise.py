@@ -3,13 +3,20 @@
 from dataclasses import dataclass, replace
 
 from kairos.config.authorities import Authorities
-from kairos.config.bounds import limits, route_limits, route_timeouts, timeouts
-from kairos.config.document import Backend, Document, HealthCheck, Route, Settings, Tls
+from kairos.config.bounds import (
+    breaker,
+    concurrency,
+    health_check,
+    limits,
+    outlier,
+    retry,
+    route_limits,
+    route_timeouts,
+    timeouts,
+)
+from kairos.config.document import Backend, Document, Route, Settings, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
-from kairos.config.model import router as model
-from kairos.config.model.health import HealthCheck as HealthCheckBlock
-from kairos.config.model.health import can_check, status_range
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.validate import Validated
 
@@ -30,7 +37,7 @@ class Overrides:
 def normalise(config: Config, overrides: Overrides, authorities: Authorities) -> Document:
     """Return the document of a config that has no errors."""
     whole = settings(config, overrides)
-    routes = (route(router, backends(router, authorities), whole) for router in config.routers)
+    routes = (route(router, backends(router, authorities), whole, config) for router in config.routers)
     return Document(whole, tuple(routes))
 
 
@@ -65,7 +72,7 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
         if (*path, "external_path") in validated.broken:
             continue
         index = int(path[-1])
-        sketch = route(router, (), whole)
+        sketch = route(router, (), whole, config)
         if not validated.broken.isdisjoint({(*path, "methods"), (*path, "hosts")}):
             sketch = replace(sketch, hosts=(f"router-{index}.invalid",))  # where it coincides with no other
         routes.append(sketch)
@@ -79,29 +86,9 @@ def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
         replace(
             address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities)),
             state=backend.state,
-            health_check=health_check(router, backend),
+            health_check=health_check(router.health_check, backend, router.protocol),
         )
         for backend in router.upstream()
-    )
-
-
-def health_check(router: Router, backend: model.Backend) -> HealthCheck | None:
-    """Return how a backend is checked; None if it is not."""
-    block = router.health_check or HealthCheckBlock()
-    path = backend.health_check_path or block.path
-    if backend.state == "maintenance" or not can_check(router.protocol, block) or not (path or block.tcp_only):
-        return None
-    return HealthCheck(
-        path=path or "/",
-        interval=block.interval_seconds,
-        timeout=block.timeout_seconds,
-        unhealthy_threshold=block.unhealthy_threshold,
-        healthy_threshold=block.healthy_threshold,
-        statuses=tuple(status_range(status) for status in block.expected_statuses),
-        body=block.body_contains,
-        tcp_only=block.tcp_only,
-        host=block.host,
-        headers=tuple((field.name, field.value) for field in block.headers),
     )
 
 
@@ -119,7 +106,7 @@ def tls(block: BackendTls | None, authorities: Authorities) -> Tls | None:
     return found if found != Tls() else None
 
 
-def route(router: Router, backends: tuple[Backend, ...], whole: Settings) -> Route:
+def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config: Config) -> Route:
     """Return one route; what it does not say itself is as for the gateway as a whole."""
     return Route(
         external_path=router.external_path,
@@ -135,6 +122,10 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings) -> Rou
         preserve_host=router.preserve_host,
         limits=route_limits(router.limits, whole.limits),
         timeouts=route_timeouts(router.timeouts, whole.timeouts),
+        retry=retry(router.retry),
+        breaker=breaker(router.circuit_breaker, config.circuit_breaker),
+        outlier=outlier(router.outlier_detection or config.outlier_detection),
+        concurrency=concurrency(router.concurrency),
         slow_start=router.slow_start_seconds,
     )
 

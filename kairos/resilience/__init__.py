@@ -1,1 +1,1 @@
-"""Policies for backends that fail: when to leave them alone, and when to come back."""
+"""Policies that keep requests alive when backends are not."""
