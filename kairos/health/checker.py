@@ -11,7 +11,7 @@ probes are spread evenly; from then on each comes after its interval, more or le
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from typing import Protocol
@@ -34,8 +34,23 @@ class Target(Protocol):
     """A backend as one route sees it."""
 
     key: bytes
+    """Names route and backend for all workers and configs."""
+    checked_as: Backend | None
+    """Whom to ask, and how."""
     is_down: bool
-    ramp_from: float
+    came_up_at: float
+
+
+class Route(Protocol):
+    """Some of its targets are to be checked. They may become others."""
+
+    @property
+    def pattern(self) -> str:
+        """What to call the route."""
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """Return the same object as long as they are the same."""
 
 
 class _Check:
@@ -59,7 +74,7 @@ class _Check:
         health = Health.of(self.seen)
         target.is_down = health.is_down
         if health.changes and not health.is_down:
-            target.ramp_from = max(target.ramp_from, health.changed_at)
+            target.came_up_at = health.changed_at
 
     @property
     def name(self) -> str:
@@ -86,23 +101,27 @@ class Checker:
         self._lease = Lease(zone.cells, zone.word(b"health lease"), slot)
         self._probe = probe
         self._draw = draw
+        self._routes: list[tuple[Route, Sequence[Target]]] = []  # those to check, with what they had when we looked
         self._checks: dict[bytes, _Check] = {}
         self._due: list[tuple[float, int, _Check]] = []  # a heap: when, a number against ties, and what
         self._scheduled = 0
         self._probing: set[asyncio.Task[str | None]] = set()
+        self._may_lead = True
         self._leads = False
         self._now = 0.0
 
-    def follow(self, watched: Iterable[tuple[str, Target, Backend]], now: float) -> None:
-        """Check from now on the backends of these (pattern of the route, target, backend), as far as they want it.
+    def follow(self, routes: Iterable[Route], now: float) -> None:
+        """Check from now on the backends of these routes, as far as they want it, and tell them what is known.
 
         What was checked before and is checked alike goes on undisturbed; what is gone is asked no more.
         """
         self._now = now
+        self._routes = [(route, route.targets) for route in routes]
         before, self._checks = self._checks, {}
-        for route, target, backend in watched:
-            if (check := self._check_of(target.key, route, backend, before)) is not None:
-                check.targets.append(target)
+        for route, targets in self._routes:
+            for target in targets:
+                if (check := self._check_of(target, route, before)) is not None:
+                    check.targets.append(target)
         for key, check in before.items():
             if self._checks.get(key) is not check:
                 self._forget(check)
@@ -118,10 +137,12 @@ class Checker:
     def tick(self, now: float) -> None:
         """Tell the targets what is new, and begin the probes that are due if it is on us to probe."""
         self._now = now
+        if any(route.targets is not targets for route, targets in self._routes):
+            self.follow([route for route, _ in self._routes], now)
         if not self._checks:
             return
         self._read()
-        if not self._lease.keep(now):
+        if not self._may_lead or not self._lease.keep(now):
             self._let_go()
             return
         if not self._leads:
@@ -132,23 +153,24 @@ class Checker:
         self._begin_due(now)
 
     async def stop(self) -> None:
-        """Probe no more, and let the next worker do it."""
-        self._checks = {}
+        """Probe no more, and let the next worker do it. What others find is still told to the targets."""
+        self._may_lead = False
         probing = list(self._probing)
         self._let_go()
         self._lease.give_up()
         await asyncio.gather(*probing, return_exceptions=True)
 
-    def _check_of(self, key: bytes, route: str, backend: Backend, before: dict[bytes, _Check]) -> _Check | None:
+    def _check_of(self, target: Target, route: Route, before: dict[bytes, _Check]) -> _Check | None:
         """Return the check of a target, that of the config before if it was the same; None if it is not checked."""
-        if backend.health_check is None:
+        key, backend = target.key, target.checked_as
+        if backend is None or backend.health_check is None:
             return None
         if (known := self._checks.get(key)) is not None:
             return known
         known = before.get(key)
         if known is None or known.backend != backend:
             word = self._zone.word(b"health " + key)
-            known = _Check(route, backend, backend.health_check, word)
+            known = _Check(route.pattern, backend, backend.health_check, word)
             if word == self._zone.shared_word:
                 _log.error("%s is not checked: the shared memory has no room for its state", known.name)
                 return None

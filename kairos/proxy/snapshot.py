@@ -3,6 +3,7 @@
 import random
 from collections.abc import Generator
 from functools import partial
+from typing import cast
 
 from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
@@ -40,14 +41,18 @@ class SnapshotBuilder:
         is_bound_alike = previous is not None and previous.settings.limits == settings.limits
         reusable = old if is_bound_alike else {}
         entries = self._builtins(settings, old)
+        checked: list[ProxyRoute] = []
         for line in lines:
-            entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
+            entry = entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
+            destination = cast("ProxyRoute", entry.destination)
+            if destination.is_checked:
+                checked.append(destination)
             yield
         removed = [entry for line, entry in old.items() if entries.get(line) is not entry]
         added = [entry for line, entry in entries.items() if old.get(line) is not entry]
         router = previous.router if previous is not None else Router.empty()
         router = yield from router.changed(removed, added)
-        return Snapshot(generation, settings, router, entries)
+        return Snapshot(generation, settings, router, entries, checked)
 
     def close(self) -> None:
         """Close every idle connection to a backend."""
@@ -80,6 +85,7 @@ class SnapshotBuilder:
             targets=targets,
             retry=None if route.retry is None else RetryPolicy(route.retry),
             crowd=self._crowd(route),
+            is_checked=any(backend.health_check is not None for backend in route.backends),
         )
         return entry_of(route, destination)
 
@@ -96,7 +102,10 @@ class SnapshotBuilder:
         targets = [Target(self._pools.of(backend), backend.weight) for backend in route.backends]
         most = route.concurrency.backend_requests
         loads = self._loads(targets) if most else None
-        for number, target in enumerate(targets):
+        for number, (target, backend) in enumerate(zip(targets, route.backends, strict=True)):
+            target.is_drained = backend.state != "active"
+            target.checked_as = backend if backend.health_check is not None else None
+            target.slow_start = route.slow_start
             target.key = f"{target.pool.address} of {_key(route)}".encode()
             target.loads, target.number, target.most_requests = loads, number, most
             target.most_connections = route.concurrency.backend_connections

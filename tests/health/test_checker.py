@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -17,7 +17,6 @@ from tests.fakes import ManualClock
 
 CHECK = HealthCheck(interval=5.0, unhealthy_threshold=3, healthy_threshold=2)
 FIRST, SECOND = 0, 1
-ROUTE = "/a"
 
 
 @dataclass(eq=False)
@@ -25,8 +24,23 @@ class Target:
     """A backend as a route of one worker sees it."""
 
     key: bytes
+    checked_as: Backend | None
     is_down: bool = False
-    ramp_from: float = 0.0
+    came_up_at: float = 0.0
+
+
+@dataclass(eq=False)
+class Route:
+    """A route of one worker."""
+
+    targets: tuple[Target, ...]
+    pattern: str = "/a"
+
+
+def targets_at(ports: Iterable[int], check: HealthCheck | None = CHECK) -> tuple[Target, ...]:
+    """Make targets of backends at these ports."""
+    backends = (Backend("http", "10.0.0.1", port, health_check=check) for port in ports)
+    return tuple(Target(b"a %d" % backend.port, backend if check else None) for backend in backends)
 
 
 @dataclass
@@ -78,15 +92,11 @@ class Node:
 
     def serve(
         self, *ports: int, check: HealthCheck | None = CHECK, slots: tuple[int, ...] = (FIRST, SECOND)
-    ) -> dict[int, list[Target]]:
+    ) -> dict[int, tuple[Target, ...]]:
         """Put a config into effect; return the targets of each worker."""
-        targets = {slot: [Target(b"a %d" % port) for port in ports] for slot in slots}
+        targets = {slot: targets_at(ports, check) for slot in slots}
         for slot in slots:
-            watched = [
-                (ROUTE, target, Backend("http", "10.0.0.1", port, health_check=check))
-                for port, target in zip(ports, targets[slot], strict=True)
-            ]
-            self.workers[slot].follow(watched, self.clock())
+            self.workers[slot].follow([Route(targets[slot])], self.clock())
         return targets
 
     def pass_time(self, seconds: float) -> None:
@@ -184,24 +194,8 @@ def test_who_is_up_again_starts_slowly_from_that_moment(node: Node, backends: Ba
 
     second_success = [at for at in backends.times(80) if at > node.clock() - 2 * CHECK.interval][1]
     for again, always in targets.values():
-        assert again.ramp_from == pytest.approx(second_success, abs=TICK_SECONDS)
-        assert always.ramp_from == 0.0
-
-
-def test_what_others_know_of_the_start_of_a_backend_is_not_overwritten_by_older_news(
-    node: Node, backends: Backends
-) -> None:
-    backends.ailments[80] = "oh"
-    node.serve(80)
-    node.pass_time(4 * CHECK.interval)
-    del backends.ailments[80]
-    (target,) = node.serve(80)[FIRST]
-    target.ramp_from = node.clock() + 100
-
-    node.pass_time(2 * CHECK.interval)
-
-    assert not target.is_down
-    assert target.ramp_from > node.clock()
+        assert again.came_up_at == pytest.approx(second_success, abs=TICK_SECONDS)
+        assert always.came_up_at == 0.0
 
 
 def test_a_change_of_state_is_told_once(node: Node, backends: Backends, caplog: pytest.LogCaptureFixture) -> None:
@@ -340,6 +334,18 @@ def test_who_leaves_hands_over_at_once_and_breaks_off_its_probes(node: Node, bac
     assert backends.asked_by(SECOND) == 1
 
 
+def test_who_leaves_still_learns_what_others_find(node: Node, backends: Backends) -> None:
+    targets = node.serve(80)
+    leaving = node.workers[FIRST]
+    node.loop.run_until_complete(leaving.stop())
+    backends.ailments[80] = "oh"
+
+    node.pass_time(5 * CHECK.interval)
+
+    assert backends.asked_by(FIRST) == 0
+    assert targets[FIRST][0].is_down
+
+
 def test_what_a_stuck_worker_finds_late_does_not_count(node: Node, backends: Backends) -> None:
     once = replace(CHECK, unhealthy_threshold=1)
     node.share = 0.0
@@ -423,3 +429,30 @@ def test_when_no_check_is_left_another_may_have_the_lease(node: Node, backends: 
     node.pass_time(2 * CHECK.interval)
 
     assert (backends.asked_by(FIRST), backends.asked_by(SECOND)) == (0, 2)
+
+
+def test_when_a_route_gets_other_backends_they_are_checked_and_those_that_stay_are_known(
+    node: Node, backends: Backends
+) -> None:
+    backends.ailments[80] = "oh"
+    route = Route(targets_at([80, 81]))
+    node.workers[FIRST].follow([route], node.clock())
+    node.pass_time(4 * CHECK.interval)
+    backends.asked.clear()
+
+    route.targets = targets_at([80, 82])
+    node.pass_time(4 * CHECK.interval)
+
+    assert [target.is_down for target in route.targets] == [True, False]
+    assert {port for _, _, port in backends.asked} == {80, 82}
+
+
+def test_a_route_may_get_its_first_backends_late(node: Node, backends: Backends) -> None:
+    route = Route(())
+    node.workers[FIRST].follow([route], node.clock())
+    node.pass_time(1.0)
+
+    route.targets = targets_at([80])
+    node.pass_time(2 * CHECK.interval)
+
+    assert len(backends.asked) == 2
