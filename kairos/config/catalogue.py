@@ -106,25 +106,26 @@ def states(router: Router, path: JsonPath, validated: Validated) -> Iterator[Dra
 
 def health_checks(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
     """Look for checks that cannot be made, or not as they are described."""
-    block = router.health_check or HealthCheck()
-    own = [index for index, backend in enumerate(router.upstream()) if backend.health_check_path is not None]
-    places = [(*path, "health_check")] if router.health_check else []
-    places += [(*path, "backends", index, "health_check_path") for index in own]
-    if any(validated.is_in_doubt(place) for place in (*places, (*path, "protocol"), (*path, "backends"))):
+    block, place = router.health_check or HealthCheck(), (*path, "health_check")
+    indexes = [index for index, backend in enumerate(router.upstream()) if backend.health_check_path is not None]
+    own: list[JsonPath] = [(*path, "backends", index, "health_check_path") for index in indexes]
+    given = [place, *own] if router.health_check else own
+    doubtful = ("protocol",), ("backends",), ("health_check", "path"), ("health_check", "tcp_only")
+    if any(validated.is_in_doubt((*path, *keys)) for keys in doubtful):
         return
-    if places and not can_check(router.protocol, block):
+    if given and not can_check(router.protocol, block):
         message = f"Health checks have no effect on backends that speak {router.protocol}"
         fix = 'write "health_check": {"tcp_only": true}' if router.protocol == "ftp" else "remove them"
-        yield Draft("warning", places[0], message, fix)
+        yield Draft("warning", given[0], message, fix)
     elif block.tcp_only:
-        place, unused = (*path, "health_check"), ("path", "expected_statuses", "body_contains", "host", "headers")
-        places = [(*place, key) for key in unused if key in block.model_fields_set and getattr(block, key)] + places[1:]
-        for unheard in places:
-            yield Draft("warning", unheard, f'"{unheard[-1]}" has no effect with "tcp_only"', "remove one of them")
+        unheard = ("path", "expected_statuses", "body_contains", "host", "headers")
+        keys = [key for key in unheard if key in block.model_fields_set and getattr(block, key)]
+        for unused in (*((*place, key) for key in keys), *own):
+            yield Draft("warning", unused, f'"{unused[-1]}" has no effect with "tcp_only"', "remove one of them")
     elif router.health_check and block.path is None and not own:
         message = in_router(path, "A health check needs a path")
         fix = 'add "path": "/health", or "tcp_only": true if it is enough that a backend can be connected to'
-        yield Draft("error", (*path, "health_check"), message, fix)
+        yield Draft("error", place, message, fix)
 
 
 def head_limits(limits: RouteLimits, path: JsonPath, validated: Validated) -> Iterator[Draft]:
