@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from kairos.config.document import Backend, HealthCheck
@@ -122,9 +122,7 @@ class Checker:
             for target in targets:
                 if (check := self._check_of(target, route, before)) is not None:
                     check.targets.append(target)
-        for key, check in before.items():
-            if self._checks.get(key) is not check:
-                self._forget(check)
+        self._forget([check for key, check in before.items() if self._checks.get(key) is not check])
         for key, check in self._checks.items():
             check.seen = self._cells.load(check.word)
             for target in check.targets:
@@ -197,10 +195,9 @@ class Checker:
     def _begin_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now and len(self._probing) < MOST_PROBES:
             check = heappop(self._due)[2]
-            if not check.is_gone:
-                check.probing = self._loop.create_task(self._probed(check))
-                self._probing.add(check.probing)
-                check.probing.add_done_callback(partial(self._ended, check, now))
+            check.probing = self._loop.create_task(self._probed(check))
+            self._probing.add(check.probing)
+            check.probing.add_done_callback(partial(self._ended, check, now))
 
     async def _probed(self, check: _Check) -> str | None:
         return await self._probe(check.backend, check.check)
@@ -228,10 +225,14 @@ class Checker:
         else:
             _log.info("%s is up again", check.name)
 
-    def _forget(self, check: _Check) -> None:
-        check.is_gone = True
-        if check.probing is not None:
-            check.probing.cancel()
+    def _forget(self, gone: list[_Check]) -> None:
+        for check in gone:
+            check.is_gone = True
+            if check.probing is not None:
+                check.probing.cancel()
+        if gone:
+            self._due = [due for due in self._due if not due[2].is_gone]
+            heapify(self._due)
 
     def _let_go(self) -> None:
         """Probe no more, because another does or nothing is left to be checked."""

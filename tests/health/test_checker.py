@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from weakref import ref
 
 import pytest
 
@@ -259,6 +260,18 @@ def test_what_is_gone_is_asked_no_more(node: Node, backends: Backends) -> None:
     backends.held.set()
     node.pass_time(4 * CHECK.interval)
     assert {port for _, _, port in backends.asked} == {81}
+
+
+def test_nothing_is_kept_of_what_is_gone(node: Node) -> None:
+    rarely = replace(CHECK, interval=3600.0)
+    node.serve(80, check=rarely)
+    node.pass_time(1.0)
+    target = ref(node.serve(80, 81, check=rarely)[FIRST][1])
+    assert target() is not None
+
+    node.serve(80, check=rarely)
+
+    assert target() is None
 
 
 def test_who_asks_for_no_check_is_left_alone(node: Node, backends: Backends) -> None:
