@@ -37,6 +37,8 @@ class Target(Protocol):
     """Names route and backend for all workers and configs."""
     checked_as: Backend | None
     """Whom to ask, and how."""
+    health_word: int
+    """The index of the word with its state."""
     is_down: bool
     came_up_at: float
 
@@ -58,7 +60,7 @@ class _Check:
 
     __slots__ = ("backend", "check", "is_gone", "probing", "route", "seen", "targets", "thresholds", "word")
 
-    def __init__(self, route: str, backend: Backend, check: HealthCheck, word: int) -> None:
+    def __init__(self, route: Route, backend: Backend, check: HealthCheck, word: int) -> None:
         self.route = route
         self.backend = backend
         self.check = check
@@ -69,18 +71,20 @@ class _Check:
         self.probing: asyncio.Task[str | None] | None = None
         self.is_gone = False
 
-    def tell(self, target: Target) -> None:
-        """Let a target know what is known."""
-        health = Health.of(self.seen)
-        target.is_down = health.is_down
-        if health.changes and not health.is_down:
-            target.came_up_at = health.changed_at
+    def tell(self, word: int) -> None:
+        """Let the targets know what a word says."""
+        self.seen = word
+        health = Health.of(word)
+        for target in self.targets:
+            target.is_down = health.is_down
+            if health.changes and not health.is_down:
+                target.came_up_at = max(target.came_up_at, health.changed_at)
 
     @property
     def name(self) -> str:
         """What to call it in the log."""
         host = f"[{self.backend.host}]" if ":" in self.backend.host else self.backend.host
-        return f"backend {self.backend.scheme}://{host}:{self.backend.port} of {self.route}"
+        return f"backend {self.backend.scheme}://{host}:{self.backend.port} of {self.route.pattern}"
 
 
 class Checker:
@@ -101,7 +105,7 @@ class Checker:
         self._lease = Lease(zone.cells, zone.word(b"health lease"), slot)
         self._probe = probe
         self._draw = draw
-        self._routes: list[tuple[Route, Sequence[Target]]] = []  # those to check, with what they had when we looked
+        self._routes: dict[Route, Sequence[Target]] = {}  # those to check, with the targets that they had then
         self._checks: dict[bytes, _Check] = {}
         self._due: list[tuple[float, int, _Check]] = []  # a heap: when, a number against ties, and what
         self._scheduled = 0
@@ -116,27 +120,23 @@ class Checker:
         What was checked before and is checked alike goes on undisturbed; what is gone is asked no more.
         """
         self._now = now
-        self._routes = [(route, route.targets) for route in routes]
-        before, self._checks = self._checks, {}
-        for route, targets in self._routes:
-            for target in targets:
-                if (check := self._check_of(target, route, before)) is not None:
-                    check.targets.append(target)
-        self._forget([check for key, check in before.items() if self._checks.get(key) is not check])
-        for key, check in self._checks.items():
-            check.seen = self._cells.load(check.word)
-            for target in check.targets:
-                check.tell(target)
-            if self._leads and before.get(key) is not check:
-                self._schedule_first(check)
+        before, self._routes = self._routes, {route: route.targets for route in routes}
+        gone: list[_Check] = []
+        for route in self._routes:
+            if before.get(route) is not self._routes[route]:
+                gone += self._look_at(route, before.get(route, ()))
+        for route, targets in before.items():
+            if route not in self._routes:
+                gone += self._take_out(route, targets)
+        self._forget(gone)
         if not self._checks:
             self._let_go()
 
     def tick(self, now: float) -> None:
         """Tell the targets what is new, and begin the probes that are due if it is on us to probe."""
         self._now = now
-        if any(route.targets is not targets for route, targets in self._routes):
-            self.follow([route for route, _ in self._routes], now)
+        if any(route.targets is not targets for route, targets in self._routes.items()):
+            self.follow(list(self._routes), now)
         if not self._checks:
             return
         self._read()
@@ -158,32 +158,55 @@ class Checker:
         self._lease.give_up()
         await asyncio.gather(*probing, return_exceptions=True)
 
-    def _check_of(self, target: Target, route: Route, before: dict[bytes, _Check]) -> _Check | None:
-        """Return the check of a target, that of the config before if it was the same; None if it is not checked."""
-        key, backend = target.key, target.checked_as
-        if backend is None or backend.health_check is None:
+    def _look_at(self, route: Route, before: Sequence[Target]) -> list[_Check]:
+        """Check the targets that a route has now; return the checks of those that it had before and that are gone."""
+        gone: list[_Check] = []
+        fresh: dict[bytes, _Check] = {}
+        for target in self._routes[route]:
+            backend = target.checked_as
+            if backend is None or backend.health_check is None:
+                continue
+            check = fresh.get(target.key)
+            if check is None:
+                check = self._checks.get(target.key)
+                if check is None or check.backend != backend:
+                    gone += [] if check is None else [check]
+                    check = self._begin(route, target, backend, backend.health_check)
+                if check is None:
+                    continue
+                fresh[target.key] = check
+                check.route, check.targets = route, []
+            check.targets.append(target)
+        for check in fresh.values():
+            check.tell(self._cells.load(check.word))
+        return gone + self._take_out(route, [target for target in before if target.key not in fresh])
+
+    def _begin(self, route: Route, target: Target, backend: Backend, check: HealthCheck) -> _Check | None:
+        """Return a new check; None if there is no room for what it finds."""
+        begun = _Check(route, backend, check, target.health_word)
+        if target.health_word == self._zone.shared_word:
+            _log.error("%s is not checked: the shared memory has no room for its state", begun.name)
             return None
-        if (known := self._checks.get(key)) is not None:
-            return known
-        known = before.get(key)
-        if known is None or known.backend != backend:
-            word = self._zone.word(b"health " + key)
-            known = _Check(route.pattern, backend, backend.health_check, word)
-            if word == self._zone.shared_word:
-                _log.error("%s is not checked: the shared memory has no room for its state", known.name)
-                return None
-        known.targets.clear()
-        self._checks[key] = known
-        return known
+        self._checks[target.key] = begun
+        if self._leads:
+            self._schedule_first(begun)
+        return begun
+
+    def _take_out(self, route: Route, targets: Iterable[Target]) -> list[_Check]:
+        """Return the checks of targets that a route has no more, unless another route has taken them over."""
+        gone = []
+        for target in targets:
+            check = self._checks.get(target.key)
+            if check is not None and check.route is route:
+                gone.append(self._checks.pop(target.key))
+        return gone
 
     def _read(self) -> None:
         """Tell the targets whose words have changed."""
         load = self._cells.load
         for check in self._checks.values():
             if (word := load(check.word)) != check.seen:
-                check.seen = word
-                for target in check.targets:
-                    check.tell(target)
+                check.tell(word)
 
     def _schedule_first(self, check: _Check) -> None:
         self._schedule(check, self._now + self._draw(0.0, check.check.interval))

@@ -104,9 +104,10 @@ class SnapshotBuilder:
         loads = self._loads(targets) if most else None
         for number, (target, backend) in enumerate(zip(targets, route.backends, strict=True)):
             target.is_drained = backend.state != "active"
-            target.checked_as = backend if backend.health_check is not None else None
             target.slow_start = route.slow_start
             target.key = f"{target.pool.address} of {_key(route)}".encode()
+            if backend.health_check is not None:
+                target.checked_as, target.health_word = backend, self._zone.word(b"health " + target.key)
             target.loads, target.number, target.most_requests = loads, number, most
             target.most_connections = route.concurrency.backend_connections
             if route.breaker is not None:

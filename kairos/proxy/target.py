@@ -35,6 +35,7 @@ class Target:
         "checked_as",
         "counts_status",
         "ejection",
+        "health_word",
         "is_down",
         "is_drained",
         "key",
@@ -55,6 +56,7 @@ class Target:
         self.key = key  # names route and backend for all workers and generations
         self.is_drained = False  # by the operator: it takes nothing new
         self.checked_as: Backend | None = None  # whom its active check asks, and how; None leaves it alone
+        self.health_word = 0  # the index of the word with what its active check has found
         self.is_down = False  # its active check says so
         self.came_up_at = 0.0  # when its active check found it well again
         self.breaker: Breaker | None = None

@@ -26,6 +26,7 @@ class Target:
 
     key: bytes
     checked_as: Backend | None
+    health_word: int
     is_down: bool = False
     came_up_at: float = 0.0
 
@@ -36,12 +37,6 @@ class Route:
 
     targets: tuple[Target, ...]
     pattern: str = "/a"
-
-
-def targets_at(ports: Iterable[int], check: HealthCheck | None = CHECK) -> tuple[Target, ...]:
-    """Make targets of backends at these ports."""
-    backends = (Backend("http", "10.0.0.1", port, health_check=check) for port in ports)
-    return tuple(Target(b"a %d" % backend.port, backend if check else None) for backend in backends)
 
 
 @dataclass
@@ -95,10 +90,20 @@ class Node:
         self, *ports: int, check: HealthCheck | None = CHECK, slots: tuple[int, ...] = (FIRST, SECOND)
     ) -> dict[int, tuple[Target, ...]]:
         """Put a config into effect; return the targets of each worker."""
-        targets = {slot: targets_at(ports, check) for slot in slots}
+        targets = {slot: self.targets_at(ports, check) for slot in slots}
         for slot in slots:
             self.workers[slot].follow([Route(targets[slot])], self.clock())
         return targets
+
+    def targets_at(self, ports: Iterable[int], check: HealthCheck | None = CHECK) -> tuple[Target, ...]:
+        """Make the targets of a route to backends at these ports."""
+        backends = (Backend("http", "10.0.0.1", port, health_check=check) for port in ports)
+        return tuple(self.target(b"a %d" % backend.port, backend) for backend in backends)
+
+    def target(self, key: bytes, backend: Backend) -> Target:
+        if backend.health_check is None:
+            return Target(key, None, 0)
+        return Target(key, backend, self.zone.word(b"health " + key))
 
     def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds / TICK_SECONDS)):
@@ -448,12 +453,12 @@ def test_when_a_route_gets_other_backends_they_are_checked_and_those_that_stay_a
     node: Node, backends: Backends
 ) -> None:
     backends.ailments[80] = "oh"
-    route = Route(targets_at([80, 81]))
+    route = Route(node.targets_at([80, 81]))
     node.workers[FIRST].follow([route], node.clock())
     node.pass_time(4 * CHECK.interval)
     backends.asked.clear()
 
-    route.targets = targets_at([80, 82])
+    route.targets = node.targets_at([80, 82])
     node.pass_time(4 * CHECK.interval)
 
     assert [target.is_down for target in route.targets] == [True, False]
@@ -465,7 +470,7 @@ def test_a_route_may_get_its_first_backends_late(node: Node, backends: Backends)
     node.workers[FIRST].follow([route], node.clock())
     node.pass_time(1.0)
 
-    route.targets = targets_at([80])
+    route.targets = node.targets_at([80])
     node.pass_time(2 * CHECK.interval)
 
     assert len(backends.asked) == 2
