@@ -13,7 +13,7 @@ cdef class ProxyRoute:
     cdef readonly double connect_seconds
     cdef readonly object crowd
     cdef readonly double exchange_seconds
-    cdef readonly tuple filters
+    cdef public tuple filters
     cdef readonly object head_limits
     cdef readonly bint is_checked
     cdef readonly str pattern
@@ -22,6 +22,7 @@ cdef class ProxyRoute:
     cdef readonly double response_stall_seconds
     cdef readonly object retry
     cdef public tuple targets
+    cdef public bint waits
 
 
 @cython.final
