@@ -1,10 +1,11 @@
-"""The limits and timeouts that workers read, from those of the config."""
+"""The limits, timeouts and bounds of discovery that workers read, from those of the config."""
 
 import sys
 from dataclasses import replace
 from typing import TypeVar
 
 from kairos.config import document
+from kairos.config.model.discovery import Discovery
 from kairos.config.model.timeouts import RouteTimeouts, Timeouts
 from kairos.config.model.traffic import Limits, RouteLimits
 
@@ -68,6 +69,17 @@ def route_timeouts(block: RouteTimeouts | None, whole: document.Timeouts) -> doc
         response_head=own(block.response_head_seconds, whole.response_head),
         exchange=own(block.exchange_seconds, whole.exchange),
         response_stall=own(block.response_stall_seconds, whole.response_stall),
+    )
+
+
+def discovery(block: Discovery | None) -> document.Discovery:
+    """Return how host names are resolved."""
+    block = block or Discovery()
+    return document.Discovery(
+        resolver=tuple(dict.fromkeys(block.resolver)),
+        min_ttl=block.min_ttl,
+        max_ttl=block.max_ttl,
+        ipv=block.ipv,
     )
 
 

@@ -50,6 +50,9 @@ def whole_config(validated: Validated) -> Iterator[Draft]:
         if network in EVERYBODY:
             message = "Every client is trusted as a proxy, and can pass for any address"
             yield Draft("warning", ("server", "trusted_proxies", index), message, "list the networks of your proxies")
+    if config.discovery is not None and config.discovery.min_ttl > config.discovery.max_ttl:
+        message = "min_ttl must not be larger than max_ttl"
+        yield Draft("error", ("discovery", "min_ttl"), message, f"use at most {config.discovery.max_ttl:g}")
     dynamic = sum(is_dynamic(router) for _, router in routers)
     if dynamic > MANY_DYNAMIC_ROUTES:
         message = f"High number of dynamic routes ({dynamic}) may impact performance - consider route optimization"

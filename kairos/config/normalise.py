@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from kairos.config.authorities import Authorities
-from kairos.config.bounds import limits, route_limits, route_timeouts, timeouts
+from kairos.config.bounds import discovery, limits, route_limits, route_timeouts, timeouts
 from kairos.config.document import Backend, Document, Route, Settings, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
@@ -47,6 +47,7 @@ def settings(config: Config, overrides: Overrides) -> Settings:
         forwarded=server.forwarded,
         limits=limits(config.limits),
         timeouts=timeouts(config.timeouts),
+        discovery=discovery(config.discovery),
     )
 
 
