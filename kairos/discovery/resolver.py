@@ -7,6 +7,7 @@ which a config without host names does not need.
 import asyncio
 import importlib
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,21 @@ if TYPE_CHECKING:
 
 UNTIMED_TTL = 5.0  # of what does not come from a name server
 RESOLV_CONF = Path("/etc/resolv.conf")
-ATTEMPT_SECONDS, ALL_SECONDS = 1.0, 4.0  # for one question to one server, and until the answer
-OTHER_FAMILY_SECONDS = 0.5  # how long the second family may take longer than the first
 QUESTIONS = 64  # names that are asked for at a time
 LOOKUPS = 2  # by the system at a time: each holds a thread
 FAMILIES = {4: "A", 6: "AAAA"}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds name servers have."""
+
+    attempt: float = 1.0
+    """For one question to one server; then it is sent again, to the next."""
+    answer: float = 4.0
+    """For the answer, all attempts together."""
+    other_family: float = 0.5
+    """How much longer the second family may take than the first."""
 
 
 class NotResolved(LookupError):
@@ -38,9 +49,15 @@ class Resolver:
     """Resolve names as the config says. Without name servers of its own those of the system are asked."""
 
     def __init__(
-        self, settings: Discovery, *, hosts_file: Path = HOSTS_FILE, resolv_conf: Path = RESOLV_CONF
+        self,
+        settings: Discovery,
+        *,
+        hosts_file: Path = HOSTS_FILE,
+        resolv_conf: Path = RESOLV_CONF,
+        patience: Patience = Patience(),
     ) -> None:
         self._settings = settings
+        self._patience = patience
         self._families = (4, 6) if settings.ipv == "any" else (int(settings.ipv),)
         self._hosts_file = HostsFile(hosts_file)
         self._resolv_conf = resolv_conf
@@ -78,7 +95,7 @@ class Resolver:
             done, pending = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
             if pending:
                 is_enough = any(task.exception() is None and task.result()[0] for task in done)
-                await asyncio.wait(pending, timeout=OTHER_FAMILY_SECONDS if is_enough else None)
+                await asyncio.wait(pending, timeout=self._patience.other_family if is_enough else None)
             return self._judge({family: task for task, family in asking.items()})
         finally:
             for task in asking:
@@ -130,7 +147,7 @@ class Resolver:
             except (NoResolverConfiguration, OSError):
                 raise NotKnown("the system names no name server") from None
             resolver.use_search_by_default = True
-        resolver.timeout, resolver.lifetime = ATTEMPT_SECONDS, ALL_SECONDS
+        resolver.timeout, resolver.lifetime = self._patience.attempt, self._patience.answer
         return resolver
 
     # The system.
