@@ -5,7 +5,9 @@ from kairos._speedups.matcher cimport Matcher
 
 @cython.final
 cdef class ProxyRoute:
-    cdef readonly object balancer
+    cdef object __weakref__
+    cdef public object balancer
+    cdef public object endpoints
     cdef readonly Py_ssize_t body_bytes
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds

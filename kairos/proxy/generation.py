@@ -11,6 +11,7 @@ from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
+    from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.pool import Pool
 
 
@@ -18,12 +19,14 @@ class ProxyRoute:
     """Where a matched request goes: past the filters, then to one of the backends; and how long that may take."""
 
     __slots__ = (
+        "__weakref__",
         "balancer",
         "body_bytes",
         "body_rate",
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "endpoints",
         "exchange_seconds",
         "filters",
         "head_limits",
@@ -49,6 +52,7 @@ class ProxyRoute:
         self.pattern = pattern
         self.filters = tuple(filters)
         self.balancer = balancer
+        self.endpoints: Endpoints | None = None  # if its backends have names
         self.column = column
         self.preserves_host = preserves_host
         self.head_limits = limits if has_own_head_limits else None

@@ -1,6 +1,7 @@
 """The connections to one backend: idle ones to take, and how many exchanges it has in flight."""
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -24,13 +25,15 @@ _REUSES = layout.UPSTREAM_REUSES
 class Pool:
     """Keep the connections to one backend. The freshest idle one is used first, so that the others can age out."""
 
-    __slots__ = ("__weakref__", "_connector", "_idle", "_plane", "address", "backend", "gauge", "host_line", "is_tls")
+    __slots__ = ("__weakref__", "_connector", "_idle", "_plane", "address", "backend", "gauge", "host_line", "is_leaving", "is_tls")
 
     def __init__(self, plane: "DataPlane", backend: Backend, gauge: int) -> None:
         """`gauge` is the column of the worker's row that tells how many exchanges the backend has in flight."""
         self.backend = backend
         self.host_line = host_line(backend.authority.encode())
-        self.address = f"{backend.scheme}://{backend.authority}"
+        place = replace(backend, host=backend.address) if backend.address else backend
+        self.address = f"{place.scheme}://{place.authority}"
+        self.is_leaving = False
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
         self.gauge = gauge
@@ -60,7 +63,7 @@ class Pool:
         now, snapshot = plane.ticker.now, plane.snapshot
         idle_seconds = snapshot.upstream_idle_seconds
         has_served_enough = 0 < snapshot.upstream_requests <= upstream.requests
-        if has_served_enough or plane.is_draining or now >= upstream.expires:
+        if has_served_enough or plane.is_draining or self.is_leaving or now >= upstream.expires:
             upstream.close()
             return
         upstream.idle_since = now
@@ -76,6 +79,11 @@ class Pool:
         """Close what is idle."""
         while self._idle:
             self._idle.pop().close()
+
+    def leave(self) -> None:
+        """Finish what runs and keep no connection: the backend is no longer at this address."""
+        self.is_leaving = True
+        self.close()
 
     def entered(self) -> None:
         """Count an exchange that this backend has in flight."""
@@ -102,15 +110,17 @@ class Pools:
     def __init__(self, plane: "DataPlane", zone: "Zone") -> None:
         self._plane = plane
         self._zone = zone
-        self._pools: WeakValueDictionary[tuple[str, str, int, Tls | None], Pool] = WeakValueDictionary()
+        self._pools: WeakValueDictionary[tuple[str, str, str, int, Tls | None], Pool] = WeakValueDictionary()
 
     def of(self, backend: Backend) -> Pool:
         """Return the pool of a backend; it lives as long as somebody uses it. ValueError if its CA file is unusable."""
-        key = (backend.scheme, backend.host, backend.port, backend.tls)
+        key = (backend.scheme, backend.host, backend.address, backend.port, backend.tls)
         pool = self._pools.get(key)
         if pool is None:
-            gauge = self._zone.gauge(f"in flight {backend.scheme}://{backend.host}:{backend.port}")
+            place = backend.address or backend.host
+            gauge = self._zone.gauge(f"in flight {backend.scheme}://{place}:{backend.port}")
             pool = self._pools[key] = Pool(self._plane, backend, gauge)
+        pool.is_leaving = False
         return pool
 
     def close(self) -> None:

@@ -10,6 +10,8 @@ from kairos.balancing.balancer import Balancer, balancer
 from kairos.config.document import Limits, Route, Settings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
+from kairos.proxy.connector import has_name
+from kairos.proxy.endpoints import Endpoints
 from kairos.proxy.generation import ProxyRoute, Snapshot
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.pool import Pool, Pools
@@ -31,11 +33,10 @@ class SnapshotBuilder:
         first, *lines = document.splitlines()
         settings = Settings.decode(first)
         old = previous.entries if previous is not None else {}
-        is_bound_alike = previous is not None and previous.settings.limits == settings.limits
-        reusable = old if is_bound_alike else {}
+        reusable = old if previous is not None and _build_alike(previous.settings, settings) else {}
         entries = self._builtins(settings, old)
         for line in lines:
-            entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
+            entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings)
             yield
         removed = [entry for line, entry in old.items() if entries.get(line) is not entry]
         added = [entry for line, entry in entries.items() if old.get(line) is not entry]
@@ -59,19 +60,30 @@ class SnapshotBuilder:
             entries[key] = old.get(key) or Entry(path, path, METHODS, route, builtin=True)
         return entries
 
-    def _entry(self, route: Route, bounds: Limits) -> Entry:
-        """Make a route; `bounds` have been applied to the head of its requests before they come to it."""
+    def _entry(self, route: Route, settings: Settings) -> Entry:
+        """Make a route; the limits of `settings` have been applied to the head of its requests before."""
+        names = {backend.host for backend in route.backends if has_name(backend)}
+        endpoints = Endpoints(route, [self._plane.hosts.host(name, settings.discovery) for name in names])
         destination = ProxyRoute(
             route.external_path,
             self._filters(route),
-            self._balancer(route),
+            self._balancer(endpoints.located()),
             self._zone.column(route.external_path),
             limits=route.limits,
-            has_own_head_limits=_of_head(route.limits) != _of_head(bounds),
+            has_own_head_limits=_of_head(route.limits) != _of_head(settings.limits),
             timeouts=route.timeouts,
             preserves_host=route.preserve_host,
         )
+        if names:
+            endpoints.keep(destination, self._move)
         return entry_of(route, destination)
+
+    def _move(self, destination: ProxyRoute, route: Route) -> None:
+        """Let a route go on with other addresses; what runs ends where it is."""
+        before = destination.balancer.choices("")
+        destination.balancer = self._balancer(route)
+        for pool in set(before).difference(destination.balancer.choices("")):
+            pool.leave()
 
     def _filters(self, route: Route) -> list[Filter]:
         filters: list[Filter] = []
@@ -97,6 +109,11 @@ class SnapshotBuilder:
         """Return the shared counter of a route's turns: the same for all workers, and after a reload."""
         key = f"turns {route.hosts} {route.external_path} {route.methods}"
         return partial(self._zone.cells.fetch_add, self._zone.word(key.encode()), 1)
+
+
+def _build_alike(old: Settings, new: Settings) -> bool:
+    """Say whether a line of a document means the same under both settings."""
+    return old.limits == new.limits and old.discovery == new.discovery
 
 
 def _of_head(limits: Limits) -> tuple[int, int, int]:
