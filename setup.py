@@ -30,8 +30,11 @@ COMPILED = [
     "kairos/proxy/plane.py",
     "kairos/proxy/pool.py",
     "kairos/proxy/progress.py",
+    "kairos/proxy/target.py",
     "kairos/proxy/ticker.py",
     "kairos/proxy/upstream.py",
+    "kairos/resilience/breaker.py",
+    "kairos/resilience/ejection.py",
 ]
 
 

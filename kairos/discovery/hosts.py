@@ -96,21 +96,18 @@ class Host:
         name = self._name
         try:
             answer = await self._resolver.resolve(self.host)
-        except NotResolved as error:
-            if not name.is_failing:
-                known = f"it stays at {', '.join(name.addresses)}" if name.addresses else "no address is known"
-                _log.warning("%s cannot be resolved: %s; %s", self.host, error, known)
-            name.failed(self._loop.time(), random.random())  # noqa: S311
-        except BaseException:
-            name.failed(self._loop.time(), random.random())  # noqa: S311
-            raise  # we were stopped, or it is a defect: the loop's exception handler logs it
-        else:
             if name.is_failing:
                 _log.info("%s can be resolved again", self.host)
             if name.answered(answer, self._loop.time(), random.random()):  # noqa: S311
                 self._tell()
+        except NotResolved as error:
+            if not name.is_failing:
+                known = f"it stays at {', '.join(name.addresses)}" if name.addresses else "no address is known"
+                _log.warning("%s cannot be resolved: %s; %s", self.host, error, known)
         finally:
             self.asking = None
+            if name.is_asked:
+                name.failed(self._loop.time(), random.random())  # noqa: S311
 
     def _tell(self) -> None:
         _log.info("%s is at %s", self.host, ", ".join(self.addresses))

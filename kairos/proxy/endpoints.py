@@ -1,5 +1,6 @@
 """Where the backends of a route are: the addresses that their names have now."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from kairos.config.document import Route
 if TYPE_CHECKING:
     from kairos.discovery.hosts import Host
     from kairos.proxy.generation import ProxyRoute
+
+_log = logging.getLogger("kairos.discovery")
 
 Move = Callable[["ProxyRoute", Route], None]
 
@@ -50,5 +53,9 @@ class Endpoints:
     def addresses_changed(self) -> None:
         """Let the route lead to the addresses of now."""
         destination = self._destination()
-        if destination is not None:
+        if destination is None:
+            return
+        try:
             self._move(destination, self.located())
+        except ValueError as error:
+            _log.error("the backends of %s are reached where they were: %s", self._route.external_path, error)

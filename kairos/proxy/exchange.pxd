@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 from kairos._speedups.cells cimport Cells
 from kairos._speedups.matcher cimport Match
@@ -9,11 +10,15 @@ from kairos.proxy.downstream cimport Downstream
 from kairos.proxy.generation cimport ProxyRoute, Snapshot
 from kairos.proxy.plane cimport DataPlane
 from kairos.proxy.pool cimport Pool
+from kairos.proxy.target cimport Target
 from kairos.proxy.upstream cimport Upstream
 
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
 cdef double _NEVER
+cdef Py_ssize_t _MOST_HELD
+cdef int _PROBE, _REFUSED
+cdef int64_t _LAST_BIT
 cdef Py_ssize_t _REQUESTS
 cdef Py_ssize_t _IN_FLIGHT
 cdef Py_ssize_t _RESPONSES_1XX
@@ -26,19 +31,25 @@ cdef frozenset IDEMPOTENT
 @cython.final
 @cython.freelist(64)
 cdef class Exchange:
-    cdef Py_ssize_t _attempts
     cdef tuple _choices
     cdef object _connecting
     cdef bytes _connection_options
     cdef double _deadline
     cdef bytes _forwarded
+    cdef object _error
     cdef list _held
+    cdef bint _is_admitted
+    cdef bint _is_probe
     cdef bint _is_trusted
     cdef bint _keeps_client
+    cdef int64_t _last
     cdef ResponseHead _pending
     cdef bint _rechunks
+    cdef object _recovery
     cdef Pool _taken
     cdef bytes _target
+    cdef int64_t _tried
+    cdef readonly Py_ssize_t attempts
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
@@ -54,6 +65,7 @@ cdef class Exchange:
     cdef readonly Snapshot snapshot
     cdef readonly double started
     cdef readonly Py_ssize_t status
+    cdef readonly Target target
     cdef readonly Upstream upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)
@@ -65,8 +77,8 @@ cdef class Exchange:
     cpdef begin(self)
     cpdef request_body(self, bytes data, bint done)
 
-    @cython.locals(downstream=Downstream, plane=DataPlane, is_http11=bint, unknown_length=bint)
-    cpdef begin_response(self, ResponseHead head)
+    @cython.locals(downstream=Downstream, plane=DataPlane, target=Target, is_http11=bint, unknown_length=bint)
+    cpdef bint begin_response(self, ResponseHead head) except -1
 
     cpdef response_body(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
@@ -74,13 +86,20 @@ cdef class Exchange:
     @cython.locals(seconds=double)
     cpdef _start_clock(self)
 
-    @cython.locals(pool=Pool, upstream=Upstream)
     cpdef _try_next(self)
+
+    @cython.locals(now=double, bit=int64_t, verdict=int, is_picky=bint, target=Target)
+    cpdef Target _choose(self)
+
+    cpdef _go_to(self, Target target)
+
+    @cython.locals(upstream=Upstream)
+    cpdef _attempt(self, Target target)
 
     @cython.locals(head=RequestHead, host=bytes, data=bytes, route=ProxyRoute)
     cpdef _send(self, Upstream upstream, Pool pool)
 
-    cpdef bint _is_replayable(self) except -1
+    cpdef bint is_idempotent(self) except -1
     cpdef _leave_backend(self)
 
     @cython.locals(head=ResponseHead, date=bytes, coding=bytes, via=bytes, connection=bytes)

@@ -13,6 +13,7 @@ cdef class ProxyRoute:
     cdef readonly double body_stall_seconds
     cdef readonly Py_ssize_t column
     cdef readonly double connect_seconds
+    cdef readonly object crowd
     cdef readonly double exchange_seconds
     cdef readonly tuple filters
     cdef readonly object head_limits
@@ -20,6 +21,8 @@ cdef class ProxyRoute:
     cdef readonly bint preserves_host
     cdef readonly double response_head_seconds
     cdef readonly double response_stall_seconds
+    cdef readonly object retry
+    cdef public tuple targets
 
 
 @cython.final

@@ -7,12 +7,14 @@ from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
 from kairos.filters import Filter
 from kairos.proxy.client import Forwarding
+from kairos.proxy.recovery import RetryPolicy
 from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
+    from kairos.proxy.crowd import Crowd
     from kairos.proxy.endpoints import Endpoints
-    from kairos.proxy.pool import Pool
+    from kairos.proxy.target import Target
 
 
 class ProxyRoute:
@@ -26,6 +28,7 @@ class ProxyRoute:
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "crowd",
         "endpoints",
         "exchange_seconds",
         "filters",
@@ -34,25 +37,33 @@ class ProxyRoute:
         "preserves_host",
         "response_head_seconds",
         "response_stall_seconds",
+        "retry",
+        "targets",
     )
 
     def __init__(
         self,
         pattern: str,
         filters: Sequence[Filter],
-        balancer: "Balancer[Pool]",
+        balancer: "Balancer[Target]",
         column: int,
         *,
         limits: Limits | None = None,
         has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
+        targets: "Sequence[Target]" = (),
+        retry: RetryPolicy | None = None,
+        crowd: "Crowd | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
         self.balancer = balancer
         self.endpoints: Endpoints | None = None  # if its backends have names
+        self.targets = tuple(targets)
+        self.retry = retry
+        self.crowd = crowd  # None where its requests are not limited
         self.column = column
         self.preserves_host = preserves_host
         self.head_limits = limits if has_own_head_limits else None

@@ -1,11 +1,13 @@
 """The connections to one backend: idle ones to take, and how many exchanges it has in flight."""
 
 import random
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from kairos._speedups.selection import Loads
 from kairos.config.document import Backend, Tls
+from kairos.errors import Overloaded
 from kairos.protocols.http1.serialize import host_line
 from kairos.proxy.connector import TLS_SCHEMES, Connector
 from kairos.shm import layout
@@ -13,7 +15,7 @@ from kairos.shm import layout
 if TYPE_CHECKING:
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.upstream import Upstream
-    from kairos.shm.zone import Zone
+    from kairos.shm.zone import Row, Zone
 
 TRUSTED_SECONDS = 0.25  # so long after its last answer a connection is taken without a look at its socket
 JITTER = 0.1  # of the life of a connection, so that those opened together do not end together
@@ -25,18 +27,36 @@ _REUSES = layout.UPSTREAM_REUSES
 class Pool:
     """Keep the connections to one backend. The freshest idle one is used first, so that the others can age out."""
 
-    __slots__ = ("__weakref__", "_connector", "_idle", "_plane", "address", "backend", "gauge", "host_line", "is_leaving", "is_tls")
+    __slots__ = (
+        "__weakref__",
+        "_connector",
+        "_idle",
+        "_loads",
+        "_opened",
+        "_plane",
+        "address",
+        "backend",
+        "gauge",
+        "host_line",
+        "is_leaving",
+        "is_tls",
+    )
 
-    def __init__(self, plane: "DataPlane", backend: Backend, gauge: int) -> None:
-        """`gauge` is the column of the worker's row that tells how many exchanges the backend has in flight."""
+    def __init__(self, plane: "DataPlane", backend: Backend, gauge: int, opened: int, rows: "Sequence[Row]") -> None:
+        """Make it without connections.
+
+        `gauge` is the column of a row that tells how many exchanges the backend has in flight, `opened` that of its
+        connections; `rows` are those of all workers.
+        """
         self.backend = backend
         self.host_line = host_line(backend.authority.encode())
-        place = replace(backend, host=backend.address) if backend.address else backend
-        self.address = f"{place.scheme}://{place.authority}"
+        self.address = f"{backend.scheme}://{backend.authority}{_at(backend)}"
         self.is_leaving = False
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
         self.gauge = gauge
+        self._opened = opened
+        self._loads = Loads(rows, [opened])
         self._idle: list[Upstream] = []
         self._connector = Connector(plane, backend)
 
@@ -85,6 +105,10 @@ class Pool:
         self.is_leaving = True
         self.close()
 
+    def opened(self, change: int) -> None:
+        """Count a connection that has been opened (1) or has ended (-1)."""
+        self._plane.row.add(self._opened, change)
+
     def entered(self) -> None:
         """Count an exchange that this backend has in flight."""
         self._plane.row.add(self.gauge, 1)
@@ -93,9 +117,20 @@ class Pool:
         """Count it no more."""
         self._plane.row.add(self.gauge, -1)
 
-    async def connect(self, seconds: float) -> "Upstream":
-        """Open a connection within `seconds`. Raises UpstreamError, after which any request may be sent elsewhere."""
-        upstream = await self._connector.connect(self, seconds)
+    async def connect(self, seconds: float, most: int = 0) -> "Upstream":
+        """Open a connection within `seconds`, unless there are `most` already over all workers; 0 is any number.
+
+        Raises UpstreamError or Overloaded, after which any request may be sent elsewhere.
+        """
+        row = self._plane.row
+        row.add(self._opened, 1)  # before they are compared, so that two workers never both open the last one
+        try:
+            if most and self._loads.load(0) > most:
+                setting = "concurrency.max_connections_per_backend"
+                raise Overloaded(most, setting=setting, reason="backend_connections_busy")
+            upstream = await self._connector.connect(self, seconds)
+        finally:
+            row.add(self._opened, -1)  # from here on the connection counts itself
         life = self._plane.snapshot.upstream_life_seconds
         if life:
             upstream.expires = self._plane.ticker.now + life * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
@@ -117,9 +152,9 @@ class Pools:
         key = (backend.scheme, backend.host, backend.address, backend.port, backend.tls)
         pool = self._pools.get(key)
         if pool is None:
-            place = backend.address or backend.host
-            gauge = self._zone.gauge(f"in flight {backend.scheme}://{place}:{backend.port}")
-            pool = self._pools[key] = Pool(self._plane, backend, gauge)
+            place = f"{backend.scheme}://{backend.host}:{backend.port}{_at(backend)}"
+            gauge, opened = self._zone.gauge(f"in flight {place}"), self._zone.gauge(f"open {place}")
+            pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows)
         pool.is_leaving = False
         return pool
 
@@ -127,3 +162,8 @@ class Pools:
         """Close every idle connection."""
         for pool in list(self._pools.values()):
             pool.close()
+
+
+def _at(backend: Backend) -> str:
+    """Say at which of the addresses of its name a backend is."""
+    return f" at {backend.address}" if backend.address else ""

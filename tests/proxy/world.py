@@ -233,7 +233,7 @@ class World:
         """Let everything happen that is due now."""
         is_busy = True
         while is_busy:
-            for _ in range(3):  # as many turns as it takes from one wait of a task to its next
+            for _ in range(8):  # as many turns as it takes from one wait of a task to its next
                 self.loop.call_soon(self.loop.stop)
                 self.loop.run_forever()
             is_busy = any(peer.step() for peer in self.peers)
