@@ -1,4 +1,4 @@
-"""What workers read of limits, timeouts, names and of what happens when a backend fails, from the blocks of the config."""
+"""What workers read of limits, timeouts, host names and backends that fail, from the blocks of the config."""
 
 import sys
 from dataclasses import replace

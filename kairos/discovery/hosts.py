@@ -48,6 +48,11 @@ class Host:
         """The addresses to use now; none if the name has never been resolved."""
         return self._name.addresses
 
+    @property
+    def is_new(self) -> bool:
+        """Say whether no question has come to an end yet."""
+        return not (self._name.addresses or self._name.is_failing)
+
     def watch(self, watcher: Watcher) -> None:
         """Tell this one, for as long as it lives, when the addresses have changed."""
         self._watchers.add(watcher)
@@ -133,11 +138,11 @@ class Hosts:
 
     async def learn(self, seconds: float) -> None:
         """Wait until every name has been asked for once, whatever came of it, but not for longer than `seconds`."""
-        hosts = list(self._hosts.values())
+        new = [host for host in self._hosts.values() if host.is_new]
         self.refresh(self._loop.time())
-        first = [host.asking for host in hosts if host.asking is not None and not host.addresses]
-        if first:
-            await asyncio.wait(first, timeout=seconds)
+        asking = [host.asking for host in new if host.asking is not None]
+        if asking:
+            await asyncio.wait(asking, timeout=seconds)
 
     def refresh(self, now: float) -> None:
         """Ask for the names that are due."""

@@ -1,15 +1,14 @@
 """The names that the system knows by itself: those of its hosts file, and localhost (RFC 6761 section 6.3)."""
 
-import os
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
 HOSTS_FILE = Path("/etc/hosts")
-LOOPBACK = {4: ("127.0.0.1",), 6: ("::1",)}
-
 Addresses = dict[int, tuple[str, ...]]
 """Addresses by IP version."""
+
+LOOPBACK: Addresses = {4: ("127.0.0.1",), 6: ("::1",)}
 
 
 class HostsFile:
@@ -31,7 +30,7 @@ class HostsFile:
 
     def _read(self) -> None:
         try:
-            status = os.stat(self._path)
+            status = self._path.stat()
             seen = (status.st_ino, status.st_mtime_ns, status.st_size)
             if seen == self._seen:
                 return

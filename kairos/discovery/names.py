@@ -14,7 +14,7 @@ from math import inf
 MOST_ADDRESSES = 256
 MIN_SECONDS = 1.0  # from one question to the next, whatever happens
 LONGEST_RETRY = 5.0  # while nothing is answered
-JITTER, MOST_JITTER = 0.1, 0.5  # of the wait, and in seconds: what many know has run out is not asked for by all at once
+JITTER, MOST_JITTER = 0.1, 0.5  # of the wait, and in seconds: not all who know a name ask at once
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ which a config without host names does not need.
 import asyncio
 import importlib
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,7 @@ class Resolver:
         except NotKnown:
             return await self._look_up(host)
 
-    def _answer(self, found: dict[int, tuple[str, ...] | None], ttl: float) -> Answer:
+    def _answer(self, found: Mapping[int, tuple[str, ...] | None], ttl: float) -> Answer:
         v4, v6 = (found.get(family, ()) if family in self._families else () for family in (4, 6))
         return Answer(v4, v6, ttl)
 
@@ -154,7 +155,7 @@ class Resolver:
 
     async def _look_up(self, host: str) -> Answer:
         """Leave it to the system, which may know of more than name servers: mDNS, a directory, a name of its own."""
-        wanted = {(4,): socket.AF_INET, (6,): socket.AF_INET6}.get(self._families, socket.AF_UNSPEC)
+        wanted = {"4": socket.AF_INET, "6": socket.AF_INET6}.get(self._settings.ipv, socket.AF_UNSPEC)
         async with self._lookups:
             loop = asyncio.get_running_loop()
             try:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
@@ -103,7 +104,7 @@ class Connector:
         if not backend.address:
             return await self._open_first(host, await host.latest())
         try:
-            return await self._open_first(host, (backend.address,))
+            return await self._open_and_tell(host, backend.address)
         except OSError:
             addresses = await host.elsewhere(backend.address)
             if not addresses:
@@ -111,18 +112,24 @@ class Connector:
         return await self._open_first(host, addresses)
 
     async def _open_first(self, host: "Host", addresses: tuple[str, ...]) -> socket.socket:
-        """Connect to the first address that answers, and tell what was seen of them."""
-        failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address is known")
-        for address in addresses:
-            try:
-                sock = await self._open_one(address)
-            except OSError as error:
-                host.refused(address)
-                failure = error
-            else:
-                host.reached(address)
-                return sock
-        raise failure
+        """Connect to the first address that answers."""
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "no address is known")
+        *others, last = addresses
+        for address in others:
+            with suppress(OSError):
+                return await self._open_and_tell(host, address)
+        return await self._open_and_tell(host, last)
+
+    async def _open_and_tell(self, host: "Host", address: str) -> socket.socket:
+        """Connect to an address, and note whether that was possible."""
+        try:
+            sock = await self._open_one(address)
+        except OSError:
+            host.refused(address)
+            raise
+        host.reached(address)
+        return sock
 
     async def _open_one(self, address: str) -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET

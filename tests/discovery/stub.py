@@ -15,7 +15,6 @@ PATIENCE_SECONDS = 30.0
 UDP_BYTES = 512
 
 
-
 class NameServer:
     """A name server for the time of a `with` block. It knows `records`; what else is asked for does not exist."""
 

@@ -194,7 +194,7 @@ def test_whatever_happens_the_wait_is_bounded_and_what_is_known_is_never_lost(
     for event, seconds, chance in events:
         now += seconds
         before = name.addresses
-        if event == A or event == B or event == SIX:
+        if event in (A, B, SIX):
             changed = name.refused(str(event), now)
         elif name.is_due(now):
             asked.append(now)

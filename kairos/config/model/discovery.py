@@ -42,8 +42,8 @@ NameServer = Annotated[str, AfterValidator(check_name_server)]
 class Discovery(Block):
     """How the host names of backends are resolved.
 
-    Each address of a name is a backend of its own, for as long as the name has it. Names in the system's hosts file need
-    no name server.
+    Each address of a name is a backend of its own, for as long as the name has it. Names in the system's hosts file
+    need no name server.
     """
 
     resolver: list[NameServer] = []
@@ -54,5 +54,5 @@ class Discovery(Block):
     max_ttl: Annotated[float, Field(ge=1, le=LONGEST_TTL)] = 60.0
     """The seconds after which a name is resolved again at the latest."""
     ipv: Literal["any", "4", "6"] = "any"
-    """The IP version. With `any` a name that has addresses of both is reached by IPv4, and by IPv6 while no IPv4 address
-    of it can be connected to."""
+    """The IP version. With `any` a name that has addresses of both is reached by IPv4, and by IPv6 while it cannot be
+    connected to by IPv4."""
