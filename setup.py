@@ -22,6 +22,7 @@ COMPILED = [
     "kairos/protocols/http1/fields.py",
     "kairos/protocols/http1/head.py",
     "kairos/protocols/http1/serialize.py",
+    "kairos/proxy/attempts.py",
     "kairos/proxy/body.py",
     "kairos/proxy/client.py",
     "kairos/proxy/downstream.py",

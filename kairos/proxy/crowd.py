@@ -33,6 +33,10 @@ class Crowd:
         self._seconds = seconds
         self._line: deque[tuple[float, Exchange]] = deque()
 
+    def has_room(self) -> bool:
+        """Say whether another request could be let in."""
+        return not self._most or self._loads.load(0) < self._most
+
     def enter(self) -> bool:
         """Let a request in and count it, if there is room."""
         row = self._plane.row
@@ -68,7 +72,7 @@ class Crowd:
         """Refuse those who have waited too long, and let in those for whom there is room now."""
         while self._line and self._line[0][0] <= now:
             _, exchange = self._line.popleft()
-            exchange.refuse(self.full())
+            exchange.find_no_room()
         for _ in range(len(self._line)):
             until, exchange = self._line.popleft()
             if not exchange.go_on():

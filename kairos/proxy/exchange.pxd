@@ -1,10 +1,10 @@
 cimport cython
-from libc.stdint cimport int64_t
 
 from kairos._speedups.cells cimport Cells
 from kairos._speedups.matcher cimport Match
 from kairos.protocols.http1.head cimport RequestHead, ResponseHead
 from kairos.protocols.http1.serialize cimport request_head, response_head
+from kairos.proxy.attempts cimport Attempts
 from kairos.proxy.client cimport Client
 from kairos.proxy.downstream cimport Downstream
 from kairos.proxy.generation cimport ProxyRoute, Snapshot
@@ -17,8 +17,6 @@ cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
 cdef double _NEVER
 cdef Py_ssize_t _MOST_HELD
-cdef int _PROBE, _REFUSED
-cdef int64_t _LAST_BIT
 cdef Py_ssize_t _REQUESTS
 cdef Py_ssize_t _IN_FLIGHT
 cdef Py_ssize_t _RESPONSES_1XX
@@ -31,25 +29,19 @@ cdef frozenset IDEMPOTENT
 @cython.final
 @cython.freelist(64)
 cdef class Exchange:
-    cdef tuple _choices
     cdef object _connecting
     cdef bytes _connection_options
     cdef double _deadline
     cdef bytes _forwarded
-    cdef object _error
     cdef list _held
     cdef bint _is_admitted
-    cdef bint _is_probe
     cdef bint _is_trusted
     cdef bint _keeps_client
-    cdef int64_t _last
     cdef ResponseHead _pending
     cdef bint _rechunks
-    cdef object _recovery
     cdef Pool _taken
     cdef bytes _target
-    cdef int64_t _tried
-    cdef readonly Py_ssize_t attempts
+    cdef readonly Attempts attempts
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
@@ -65,7 +57,6 @@ cdef class Exchange:
     cdef readonly Snapshot snapshot
     cdef readonly double started
     cdef readonly Py_ssize_t status
-    cdef readonly Target target
     cdef readonly Upstream upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)
@@ -77,7 +68,7 @@ cdef class Exchange:
     cpdef begin(self)
     cpdef request_body(self, bytes data, bint done)
 
-    @cython.locals(downstream=Downstream, plane=DataPlane, target=Target, is_http11=bint, unknown_length=bint)
+    @cython.locals(downstream=Downstream, plane=DataPlane, is_http11=bint, unknown_length=bint)
     cpdef bint begin_response(self, ResponseHead head) except -1
 
     cpdef response_body(self, bytes data)
@@ -86,11 +77,7 @@ cdef class Exchange:
     @cython.locals(seconds=double)
     cpdef _start_clock(self)
 
-    cpdef _try_next(self)
-
-    @cython.locals(now=double, bit=int64_t, verdict=int, is_picky=bint, target=Target)
-    cpdef Target _choose(self)
-
+    @cython.locals(attempts=Attempts)
     cpdef _go_to(self, Target target)
 
     @cython.locals(upstream=Upstream)

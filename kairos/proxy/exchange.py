@@ -1,7 +1,6 @@
 """One request with its response, from the client's head to the last byte back."""
 
 import asyncio
-from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -12,10 +11,10 @@ from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
 from kairos.proxy import limits, unavailable
-from kairos.proxy.recovery import LATER_STATUSES, Recovery, may_resend, seconds_told
+from kairos.proxy.attempts import Attempts
+from kairos.proxy.recovery import may_resend
 from kairos.proxy.replies import NOSNIFF_AND_ID, local_reply, of_the_gateway
 from kairos.proxy.ticker import NEVER
-from kairos.resilience.breaker import PROBE, REFUSED
 from kairos.resilience.retry import Outcome
 from kairos.shm import layout
 
@@ -38,8 +37,6 @@ _CHUNKED = CHUNKED
 _UNTIL_CLOSE = UNTIL_CLOSE
 _NEVER = NEVER
 _MOST_HELD = MOST_HELD
-_PROBE, _REFUSED = PROBE, REFUSED
-_LAST_BIT = 1 << 62
 _REQUESTS = layout.REQUESTS
 _IN_FLIGHT = layout.IN_FLIGHT
 _RESPONSES_1XX = layout.RESPONSES_1XX
@@ -57,24 +54,18 @@ class Exchange:
     """
 
     __slots__ = (
-        "_choices",
         "_connecting",
         "_connection_options",
         "_deadline",
-        "_error",
         "_forwarded",
         "_held",
         "_is_admitted",
-        "_is_probe",
         "_is_trusted",
         "_keeps_client",
-        "_last",
         "_pending",
         "_rechunks",
-        "_recovery",
         "_taken",
         "_target",
-        "_tried",
         "attempts",
         "client",
         "connected",
@@ -91,7 +82,6 @@ class Exchange:
         "snapshot",
         "started",
         "status",
-        "target",
         "upstream",
     )
 
@@ -125,23 +115,16 @@ class Exchange:
         self.started = 0.0 if plane.access_log is None else monotonic()
         self.connected = 0.0
         self.first_byte = 0.0
-        self.attempts = 0  # how many backends were tried
-        self.target: Target | None = None  # the backend that was tried last
-        self._choices: Sequence[Target] = ()
+        self.attempts = Attempts()
         self._connecting: asyncio.Task[None] | None = None
         self._connection_options: bytes | None = None  # what the backend says of its connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
-        self._error: KairosError | None = None  # of the last attempt
         self._is_admitted = False  # counted in the crowd of the route
-        self._is_probe = False  # this attempt finds out for a breaker how the backend is
         self._keeps_client = False
         self._pending: ResponseHead | None = None  # written with the first of the body
         self._rechunks = False
-        self._recovery: Recovery | None = None  # made with the first failure
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
         self._target = b""
-        self._last = 0  # the bit of the last one
-        self._tried = 0  # a bit for each of the choices that had its turn in this round
         plane.in_flight += 1
         plane.row.add(_REQUESTS, 1)
         plane.row.add(_IN_FLIGHT, 1)
@@ -149,7 +132,8 @@ class Exchange:
     @property
     def backend(self) -> str | None:
         """The address of the backend that was tried last."""
-        return self.target.pool.address if self.target is not None else None
+        target = self.attempts.target
+        return target.pool.address if target is not None else None
 
     def find_route(self) -> bool:
         """Find out where the request goes; say whether it goes on, or has been answered here."""
@@ -178,7 +162,7 @@ class Exchange:
                 self.reply(reply)
                 return False
         self._target = match.upstream_target
-        self._choices = route.balancer.choices(self.client)
+        self.attempts.choices = route.balancer.choices(self.client)
         return True
 
     def begin(self) -> None:
@@ -187,9 +171,9 @@ class Exchange:
             self._start_clock()
         crowd = self.route.crowd
         if crowd is None:
-            self._try_next()
+            self._go_to(self.attempts.choose(self.downstream.plane.ticker.now))
         elif not self.go_on() and not crowd.wait(self):
-            self.refuse(crowd.full())
+            self.find_no_room()
 
     def go_on(self) -> bool:
         """Send the request on its way if there is room in the route and its backends; say whether there was."""
@@ -197,13 +181,19 @@ class Exchange:
         if not crowd.enter():
             return False
         self._is_admitted = True
-        target = self._choose()
-        if target is None and unavailable.is_busy(self._choices):
+        target = self.attempts.choose(self.downstream.plane.ticker.now)
+        if target is None and unavailable.is_busy(self.attempts.choices):
             self._is_admitted = False
             crowd.leave()
             return False
         self._go_to(target)
         return True
+
+    def find_no_room(self) -> None:
+        """Answer that the route, or all its backends, have as many requests as they may have."""
+        crowd = cast("Crowd", self.route.crowd)
+        now = self.downstream.plane.ticker.now
+        self.refuse(unavailable.reason(self.attempts.choices, now) if crowd.has_room() else crowd.full())
 
     def refuse(self, error: KairosError) -> None:
         """Answer with an error."""
@@ -263,10 +253,10 @@ class Exchange:
         Return False if the request is sent again instead, and this answer is of no use.
         """
         downstream, plane = self.downstream, self.downstream.plane
-        target = cast("Target", self.target)
-        target.answered(plane.ticker.now, head.status, self._is_probe)
-        self._is_probe = False
-        if head.status >= 400 and not self._takes_error(head, target):
+        self.attempts.answered(plane.ticker.now, head.status)
+        if head.status >= 400 and self.attempts.recover_from(self, head):
+            self._drop_upstream()
+            self._leave_backend()
             return False
         self.status = head.status
         self._held = None
@@ -307,23 +297,25 @@ class Exchange:
     def upstream_failed(self, error: UpstreamError, upstream: "Upstream") -> None:
         """Send the request again where that is safe, else tell the client, or break off what it has begun to read."""
         self.upstream = None
-        target = cast("Target", self.target)
+        plane, attempts = self.downstream.plane, self.attempts
         if self.status:
-            target.failed(self.downstream.plane.ticker.now, False, error.reason)
+            attempts.failed(plane.ticker.now, error)
             self._note(error)
             self._end()
             self.downstream.abort()
         elif upstream.is_reused and error.retry is not Retry.NEVER:  # this says nothing about the backend
             outcome = Outcome.STALE_UNSENT if error.retry is Retry.ALWAYS else Outcome.STALE_SENT
-            if self._is_whole() and may_resend(outcome, self):
-                self.attempts -= 1
-                self._attempt(target)
+            if self.is_whole() and may_resend(outcome, self):
+                attempts.count -= 1
+                self._attempt(cast("Target", attempts.target))
             else:
                 self.refuse(error)
         else:
-            self.downstream.plane.row.add(layout.UPSTREAM_FAILURES, 1)
-            self._count_failure(error)
-            if not self._recover(Outcome.LOST):
+            plane.row.add(layout.UPSTREAM_FAILURES, 1)
+            attempts.failed(plane.ticker.now, error)
+            if attempts.recover(self, Outcome.LOST):
+                self._leave_backend()
+            else:
                 self.refuse(error)
 
     # The way to a backend.
@@ -334,49 +326,24 @@ class Exchange:
         self._deadline = self.downstream.plane.ticker.now + seconds if seconds else _NEVER
 
     def start_round(self) -> None:
-        """Try all backends again, and another one than the last first."""
-        self._tried = self._last
-        target = self._choose()
-        if target is None:
-            self._tried = 0
-            target = self._choose()
-        self._go_to(target)
-
-    def _try_next(self) -> None:
-        self._go_to(self._choose())
-
-    def _choose(self) -> "Target | None":
-        """Return the first in order of choice that takes the request, of those whose turn has not been in this round.
-
-        Where none is well, health is ignored: then it is more likely that what judges it is wrong.
-        """
-        now = self.downstream.plane.ticker.now
-        for is_picky in (True, False):
-            bit = 1
-            for target in self._choices:
-                if not self._tried & bit and (not is_picky or target.is_well(now)):
-                    verdict = target.take(now)
-                    if verdict != _REFUSED:
-                        self._tried |= bit
-                        self._last = bit
-                        self._is_probe = verdict == _PROBE
-                        return target
-                if bit < _LAST_BIT:  # those beyond share a bit
-                    bit <<= 1
-        return None
+        """Try all backends again."""
+        self._go_to(self.attempts.begin_round(self.downstream.plane.ticker.now))
 
     def _go_to(self, target: "Target | None") -> None:
         """Make an attempt with this backend; if there is none, come back to what went wrong before."""
+        attempts = self.attempts
         if target is not None:
             self._attempt(target)
-        elif self._error is None:
-            self.refuse(unavailable.reason(self._choices, self.downstream.plane.ticker.now))
-        elif not self._recover(Outcome.NOT_CONNECTED):
-            self.refuse(self._error)
+        elif attempts.error is None:
+            self.refuse(unavailable.reason(attempts.choices, self.downstream.plane.ticker.now))
+        elif attempts.recover(self, Outcome.NOT_CONNECTED):
+            self._leave_backend()
+        else:
+            self.refuse(attempts.error)
 
     def _attempt(self, target: "Target") -> None:
-        self.target = target
-        self.attempts += 1
+        self.attempts.target = target
+        self.attempts.count += 1
         upstream = target.pool.take(self.is_idempotent())
         if upstream is None:
             self._connecting = self.downstream.plane.loop.create_task(self._connect(target))
@@ -391,10 +358,11 @@ class Exchange:
             self._send(upstream, target.pool)
         except (UpstreamError, Overloaded) as error:
             self._connecting = None
-            self._count_failure(error)
+            attempts, now = self.attempts, self.downstream.plane.ticker.now
+            attempts.failed(now, error)
             if self.has_time_for(0.0):
-                self._error = error
-                self._try_next()
+                attempts.error = error.with_traceback(None)  # which leads back here, and so to a cycle
+                self._go_to(attempts.choose(now))
             else:
                 self.refuse(unavailable.too_late(self.route, error.message))
         except Exception:
@@ -429,47 +397,9 @@ class Exchange:
         """Say whether there is time for another attempt after a pause."""
         return self._deadline == 0 or self.downstream.plane.ticker.now + pause < self._deadline
 
-    def _is_whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Say whether what has come of the request is still here, so that it could be sent again."""
         return self._held is not None or self.request_bytes == len(self.head.raw)
-
-    def _recover(self, outcome: Outcome, told_seconds: float = 0.0) -> bool:
-        """Let the request be sent again later, if the route retries and it is safe; say whether it will be."""
-        policy = self.route.retry
-        if policy is None or not self._is_whole():
-            return False
-        if self._recovery is None:
-            self._recovery = Recovery(self, self.downstream.plane, policy)
-        if not self._recovery.try_again(outcome, told_seconds, has_others=self._others_are_well()):
-            return False
-        self._leave_backend()
-        return True
-
-    def _takes_error(self, head: ResponseHead, target: "Target") -> bool:
-        """Look at an answer that is an error; say whether the client gets it, or the request is sent again."""
-        if head.status >= 500:
-            target.erred(self.downstream.plane.ticker.now, self._others_are_well())
-        policy = self.route.retry
-        if policy is None:
-            return True
-        told = seconds_told(head.raw) if head.status in LATER_STATUSES else None
-        if told is None and head.status not in policy.statuses:
-            return True
-        if not self._recover(Outcome.LISTED if told is None else Outcome.RETRY_LATER, told or 0.0):
-            return True
-        self._drop_upstream()
-        return False
-
-    def _others_are_well(self) -> bool:
-        now = self.downstream.plane.ticker.now
-        return any(one is not self.target and not one.is_drained and one.is_well(now) for one in self._choices)
-
-    def _count_failure(self, error: KairosError) -> None:
-        """Let the backend's breaker know of a failure, unless it was we who did not want a connection."""
-        target = cast("Target", self.target)
-        if isinstance(error, UpstreamError):
-            target.failed(self.downstream.plane.ticker.now, self._is_probe, error.reason)
-            self._is_probe = False
 
     def _drop_upstream(self) -> None:
         if self._connecting is not None:
@@ -483,13 +413,6 @@ class Exchange:
         if self._taken is not None:
             self._taken.left()
             self._taken = None
-
-    def _end_probe(self) -> None:
-        """Let another request be the probe: this one has told nothing."""
-        self._is_probe = False
-        target = cast("Target", self.target)
-        if target.breaker is not None:
-            target.breaker.abandoned()
 
     # The way back.
 
@@ -540,10 +463,7 @@ class Exchange:
         plane = self.downstream.plane
         row = plane.row
         self._leave_backend()
-        if self._recovery is not None:
-            self._recovery.end()
-        if self._is_probe:
-            self._end_probe()
+        self.attempts.end()
         plane.in_flight -= 1
         row.add(_IN_FLIGHT, -1)
         row.add(_RESPONSES_1XX + min(self.status // 100, 5) - 1, 1)  # RFC 9110 section 15: 600 and up are errors

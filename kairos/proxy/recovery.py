@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kairos._speedups import FieldSet
 from kairos.config.document import Retry
 from kairos.resilience.retry import Backoff, Outcome, Verdict, verdict
+from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
@@ -81,6 +82,7 @@ class Recovery:
 
     def _go(self) -> None:
         self._timer = None
+        self._plane.row.add(layout.RETRIES, 1)
         self._exchange.start_round()
 
 
