@@ -6,6 +6,7 @@ import weakref
 import pytest
 
 from kairos.config.document import Backend, Route
+from kairos.proxy.exchange import Exchange
 from kairos.proxy.generation import ProxyRoute
 from tests.proxy.messages import GET
 from tests.proxy.world import METHODS, Peer, Server, World, status_of
@@ -218,3 +219,24 @@ def test_a_removed_route_is_freed_and_its_names_are_asked_for_no_more(world: Wor
         gc.enable()
     world.pass_time(100)
     assert world.asked == ["app.test"]
+
+
+@pytest.mark.parametrize("addresses", [[], [A], [A, SIX], [A, B]])
+def test_a_request_that_finds_nobody_leaves_nothing_to_collect(
+    world: World, servers: dict[str, Server], addresses: list[str]
+) -> None:
+    world.names["app.test"] = addresses
+    for server in servers.values():
+        server.error = ConnectionRefusedError
+    configure(world)
+    world.pass_time(2)
+    client = world.client()
+    gc.collect()
+    gc.disable()
+    try:
+        client.sends(GET)
+        assert status_of(client.receives()) == 502
+        exchanges = [found for found in gc.get_objects() if isinstance(found, Exchange)]
+        assert not [found for found in exchanges if found.downstream is client.protocol]
+    finally:
+        gc.enable()
