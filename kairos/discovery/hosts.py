@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from time import perf_counter
 from typing import Protocol
 from weakref import WeakSet, WeakValueDictionary
 
@@ -11,6 +12,7 @@ from kairos.config.document import Discovery
 from kairos.discovery.names import Answer, Name
 from kairos.discovery.resolver import NotResolved, Resolver
 
+SLICE_SECONDS = 0.002  # the longest that a change keeps requests waiting
 MOVED_SECONDS = 0.5  # how long a request waits for word of a backend that is gone
 
 _log = logging.getLogger("kairos.discovery")
@@ -33,7 +35,16 @@ class Watcher(Protocol):
 class Host:
     """One name. Whoever holds this object keeps it up to date."""
 
-    __slots__ = ("__weakref__", "_loop", "_name", "_resolver", "_watchers", "asking", "host")
+    __slots__ = (
+        "__weakref__",
+        "_loop",
+        "_name",
+        "_resolver",
+        "_untold",
+        "_watchers",
+        "asking",
+        "host",
+    )
 
     def __init__(self, host: str, resolver: Resolving, settings: Discovery, loop: asyncio.AbstractEventLoop) -> None:
         self.host = host
@@ -41,6 +52,7 @@ class Host:
         self._loop = loop
         self._name = Name(settings.min_ttl, settings.max_ttl)
         self._watchers: WeakSet[Watcher] = WeakSet()
+        self._untold: list[Watcher] = []  # those who have not heard yet of the last change
         self.asking: asyncio.Task[None] | None = None  # the question that is under way
 
     @property
@@ -116,8 +128,18 @@ class Host:
 
     def _tell(self) -> None:
         _log.info("%s is at %s", self.host, ", ".join(self.addresses))
-        for watcher in tuple(self._watchers):
-            watcher.addresses_changed()
+        self._untold = list(self._watchers)
+        self._tell_some()
+
+    def _tell_some(self) -> None:
+        """Tell the watchers, giving way to requests after every slice of time: thousands of routes may share a name."""
+        end = perf_counter() + SLICE_SECONDS
+        try:
+            while self._untold and perf_counter() < end:
+                self._untold.pop().addresses_changed()
+        finally:
+            if self._untold:
+                self._loop.call_soon(self._tell_some)
 
 
 class Hosts:

@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from kairos.config.document import Discovery
-from kairos.discovery.hosts import MOVED_SECONDS, Host, Hosts
+from kairos.discovery.hosts import MOVED_SECONDS, SLICE_SECONDS, Host, Hosts
 from kairos.discovery.names import Answer
 from kairos.discovery.resolver import NotResolved
 from tests.fakes import ManualClock
@@ -121,6 +122,30 @@ def test_what_did_not_change_is_not_told(
     host.watch(watcher)
     pass_time(11, clock, hosts, loop)
     assert (len(server.asked), watcher.changes) == (2, 0)
+
+
+def test_a_change_is_told_to_many_bit_by_bit(
+    hosts: Hosts, host: Host, server: Server, clock: ManualClock, loop: Loop
+) -> None:
+    class Slow(Watcher):
+        def addresses_changed(self) -> None:
+            super().addresses_changed()
+            time.sleep(SLICE_SECONDS)
+
+    many = [Slow() for _ in range(4)]
+    for watcher in many:
+        host.watch(watcher)
+    turns: list[int] = []
+    server.answer = Answer((B,), (), 10.0)
+
+    clock.advance(11)
+    hosts.refresh(clock())
+    while not all(watcher.changes for watcher in many):
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        turns.append(sum(watcher.changes for watcher in many))
+
+    assert sorted(set(turns)) == [0, 1, 2, 3, 4][-len(set(turns)) :]
 
 
 def test_a_failure_is_told_once_and_so_is_its_end(

@@ -174,6 +174,45 @@ def test_one_refused_connection_asks_for_the_name_and_uses_the_other_address(
     assert world.asked == ["app.test"] * 2
 
 
+def test_a_backend_that_does_not_answer_any_more_may_have_moved(world: World, servers: dict[str, Server]) -> None:
+    world.names["app.test"] = [A]
+    world.ttl = 60.0
+    configure(world)
+    world.pass_time(2)
+    world.names["app.test"] = [B]
+    servers[A].is_silent = True
+    client = world.client()
+    client.sends(GET)
+
+    world.pass_time(4)
+
+    assert status_of(client.receives()) == 504
+    assert led_to(world) == [at(B)]
+    servers[A].wakes_up()
+
+
+def test_a_backend_that_stays_keeps_what_is_known_of_it_and_a_new_one_is_warmed_up(world: World) -> None:
+    world.names["app.test"] = [A, B]
+    world.ttl = 1.0
+    configure(world)
+    destination = world.plane.snapshot.router.match(b"GET", b"", b"/a").destination
+    assert isinstance(destination, ProxyRoute)
+    before = {target.pool.address: target for target in destination.targets}
+    assert [target.came_up_at for target in destination.targets] == [0.0, 0.0]
+    world.names["app.test"] = [B, C]
+
+    world.pass_time(2)
+
+    after = {target.pool.address: target for target in destination.targets}
+    assert after[at(B)] is before[at(B)]
+    assert after[at(B)].came_up_at == 0.0 < after[at(C)].came_up_at
+    assert [target.ejection is None for target in destination.targets] == [False, False]
+
+    world.names["app.test"] = [B]
+    world.pass_time(2)
+    assert [target.ejection for target in destination.targets] == [None]  # the only one is never taken out
+
+
 def test_a_service_that_listens_on_one_family_only_is_found(world: World, servers: dict[str, Server]) -> None:
     world.names["app.test"] = [A, SIX]
     servers[A].error = ConnectionRefusedError
