@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.discovery.stub import NameServer
+from tests.e2e.certificates import Authority
 from tests.e2e.configs import config, route
 from tests.e2e.gateway import Gateway
 from tests.e2e.load import Load
@@ -91,6 +93,21 @@ def test_a_backend_dies_and_has_another_address_long_before_the_ttl_ends(
 
     assert gateway.request("GET", "/a").status == 200
     assert len(origins[B].received) == 1
+
+
+@pytest.mark.tool("openssl")
+@pytest.mark.parametrize(("certified", "status"), [("DNS:app.test", 200), ("IP:127.0.0.1", 502)])
+def test_a_certificate_is_checked_against_the_name(
+    start_gateway: Callable[..., Gateway], names: NameServer, tmp_path: Path, certified: str, status: int
+) -> None:
+    authority = Authority(tmp_path)
+    names.tell("app.test", A)
+    with Origin(tls=authority.server(certified)) as origin:
+        tls = {"ca_file": str(authority.ca_file)}
+        backends = [{"host": "https://app.test", "port": origin.port, "tls": tls}]
+        gateway = start_gateway(named(names, {A: origin}, backends=backends))
+
+        assert gateway.request("GET", "/a").status == status
 
 
 def test_names_of_the_system_need_no_name_server(

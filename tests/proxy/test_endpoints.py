@@ -188,7 +188,6 @@ def test_a_backend_that_does_not_answer_any_more_may_have_moved(world: World, se
 
     assert status_of(client.receives()) == 504
     assert led_to(world) == [at(B)]
-    servers[A].wakes_up()
 
 
 def test_a_backend_that_stays_keeps_what_is_known_of_it_and_a_new_one_is_warmed_up(world: World) -> None:

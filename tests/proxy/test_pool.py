@@ -351,7 +351,6 @@ def test_the_addresses_of_a_name_have_pools_of_their_own(world: World) -> None:
     assert pools.of(Backend("https", "other.test", 443, address="10.0.0.1")) is not pool
     assert pool.address == "https://app.test at 10.0.0.1"
     assert pool.host_line == b" HTTP/1.1\r\nHost: app.test\r\n"
-    assert pool._connector._server_name == "app.test"
 
 
 def test_a_pool_that_leaves_keeps_no_connection_until_it_is_wanted_again(world: World, server: Server) -> None:
