@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from kairos._speedups.selection import Loads
+from kairos.balancing.latency import Latency
 from kairos.config.document import Backend, Tls
-from kairos.errors import Overloaded
+from kairos.errors import Overloaded, UpstreamError
 from kairos.protocols.http1.serialize import host_line
 from kairos.proxy.connector import TLS_SCHEMES, Connector
 from kairos.shm import layout
@@ -40,6 +41,7 @@ class Pool:
         "host_line",
         "is_leaving",
         "is_tls",
+        "latency",
     )
 
     def __init__(self, plane: "DataPlane", backend: Backend, gauge: int, opened: int, rows: "Sequence[Row]") -> None:
@@ -57,6 +59,7 @@ class Pool:
         self.gauge = gauge
         self._opened = opened
         self._loads = Loads(rows, [opened])
+        self.latency: Latency | None = None  # measured where a route wants to know
         self._idle: list[Upstream] = []
         self._connector = Connector(plane, backend)
 
@@ -129,6 +132,10 @@ class Pool:
                 setting = "concurrency.max_connections_per_backend"
                 raise Overloaded(most, setting=setting, reason="backend_connections_busy")
             upstream = await self._connector.connect(self, seconds)
+        except UpstreamError:
+            if self.latency is not None:
+                self.latency.failed(0.0, self._plane.ticker.now)
+            raise
         finally:
             row.add(self._opened, -1)  # from here on the connection counts itself
         life = self._plane.snapshot.upstream_life_seconds
@@ -157,6 +164,12 @@ class Pools:
             pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows)
         pool.is_leaving = False
         return pool
+
+    def measured(self, pool: Pool) -> Latency:
+        """Return how long a backend takes to answer, over all workers; it is measured from now on."""
+        if pool.latency is None:
+            pool.latency = Latency(self._zone.cells, self._zone.word(f"latency {pool.address}".encode()))
+        return pool.latency
 
     def close(self) -> None:
         """Close every idle connection."""
