@@ -6,6 +6,7 @@ import weakref
 import pytest
 
 from kairos.config.document import Backend, Route
+from kairos.protocols.http1.head import RequestHead
 from kairos.proxy.exchange import Exchange
 from kairos.proxy.generation import ProxyRoute
 from tests.proxy.messages import GET
@@ -42,7 +43,7 @@ def configure(world: World, *routes: Route) -> None:
 def led_to(world: World) -> list[str]:
     destination = world.plane.snapshot.router.match(b"GET", b"", b"/a").destination
     assert isinstance(destination, ProxyRoute)
-    return sorted(choice.pool.address for choice in destination.balancer.choices(""))
+    return sorted(choice.pool.address for choice in destination.balancer.choices("", RequestHead(GET)))
 
 
 def ask(world: World, client: Peer, server: Server) -> int:
@@ -64,7 +65,8 @@ def test_every_address_has_the_weight_of_its_name(world: World) -> None:
     configure(world, route(*backends, strategy="weighted"))
 
     destination = world.plane.snapshot.router.match(b"GET", b"", b"/a").destination
-    firsts = [destination.balancer.choices("")[0].pool.address for _ in range(50)]  # type: ignore[attr-defined]
+    assert isinstance(destination, ProxyRoute)
+    firsts = [destination.balancer.choices("", RequestHead(GET))[0].pool.address for _ in range(50)]
 
     assert [firsts.count(address) for address in (at(A), at(B), f"http://{C}")] == [20, 20, 10]
 
