@@ -118,6 +118,26 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How a backend is asked whether it is well. Durations are seconds."""
+
+    path: str = "/"
+    interval: float = 5.0
+    timeout: float = 2.0
+    unhealthy_threshold: int = 3
+    healthy_threshold: int = 2
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    """The lowest and the highest of each range that is expected."""
+    body: str | None = None
+    """What has to be in the first 64 KiB of the body."""
+    tcp_only: bool = False
+    """Whether it is enough to connect."""
+    host: str | None = None
+    """The Host field; None takes the address of the backend."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -126,6 +146,9 @@ class Backend:
     port: int
     weight: int = 1
     tls: Tls | None = None
+    state: str = "active"
+    """`drain` and `maintenance` take no new requests."""
+    health_check: HealthCheck | None = None
     address: str = ""
     """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 
@@ -184,6 +207,8 @@ class Route:
     breaker: Breaker | None = Breaker()
     outlier: Outlier | None = Outlier()
     concurrency: Concurrency = Concurrency()
+    slow_start: float = 0.0
+    """The seconds in which a backend that has come back gets its full share; 0 is at once."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -263,7 +288,15 @@ def _discovery(fields: dict[str, Any]) -> Discovery:
 def _backend(fields: dict[str, Any]) -> Backend:
     if fields["tls"] is not None:
         fields["tls"] = Tls(**fields["tls"])
+    if fields["health_check"] is not None:
+        fields["health_check"] = _health_check(fields["health_check"])
     return Backend(**fields)
+
+
+def _health_check(fields: dict[str, Any]) -> HealthCheck:
+    for name in ("statuses", "headers"):
+        fields[name] = tuple(map(tuple, fields[name]))
+    return HealthCheck(**fields)
 
 
 def _block(kind: type[T], fields: dict[str, Any] | None) -> T | None:

@@ -8,6 +8,7 @@ from kairos.config.bounds import (
     breaker,
     concurrency,
     discovery,
+    health_check,
     limits,
     outlier,
     retry,
@@ -86,7 +87,11 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
 def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
     """Return the backends of a route."""
     return tuple(
-        address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities))
+        replace(
+            address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities)),
+            state=backend.state,
+            health_check=health_check(router.health_check, backend, router.protocol),
+        )
         for backend in router.upstream()
     )
 
@@ -127,6 +132,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         breaker=breaker(router.circuit_breaker, config.circuit_breaker),
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
+        slow_start=router.slow_start_seconds,
     )
 
 

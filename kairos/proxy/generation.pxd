@@ -20,6 +20,7 @@ cdef class ProxyRoute:
     cdef readonly double exchange_seconds
     cdef public tuple filters
     cdef readonly object head_limits
+    cdef readonly bint is_checked
     cdef readonly str pattern
     cdef readonly bint preserves_host
     cdef readonly double response_head_seconds
@@ -33,6 +34,7 @@ cdef class ProxyRoute:
 @cython.final
 cdef class Snapshot:
     cdef object __weakref__
+    cdef readonly tuple checked
     cdef readonly double client_idle_seconds
     cdef readonly dict entries
     cdef readonly Py_ssize_t fields

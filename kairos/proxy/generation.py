@@ -36,6 +36,7 @@ class ProxyRoute:
         "exchange_seconds",
         "filters",
         "head_limits",
+        "is_checked",
         "pattern",
         "preserves_host",
         "response_head_seconds",
@@ -62,6 +63,7 @@ class ProxyRoute:
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
+        is_checked: bool = False,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
@@ -72,6 +74,7 @@ class ProxyRoute:
         self.targets = tuple(targets)
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
+        self.is_checked = is_checked  # whether any of its backends is asked how it is
         self.column = column
         self.copies = copies
         self.preserves_host = preserves_host
@@ -87,10 +90,14 @@ class ProxyRoute:
 
 
 class Snapshot:
-    """An immutable generation; `entries` holds what was built from each line of its document."""
+    """An immutable generation; `entries` holds what was built from each line of its document.
+
+    `checked` are the routes with backends that are asked how they are.
+    """
 
     __slots__ = (
         "__weakref__",
+        "checked",
         "client_idle_seconds",
         "entries",
         "fields",
@@ -110,12 +117,20 @@ class Snapshot:
         "via",
     )
 
-    def __init__(self, generation: int, settings: Settings, router: Router, entries: dict[bytes, Entry]) -> None:
+    def __init__(
+        self,
+        generation: int,
+        settings: Settings,
+        router: Router,
+        entries: dict[bytes, Entry],
+        checked: Sequence[ProxyRoute] = (),
+    ) -> None:
         self.generation = generation
         self.settings = settings
         self.router = router
         self.matcher: Matcher = router.matcher
         self.entries = entries
+        self.checked = tuple(checked)
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
         limits, timeouts = settings.limits, settings.timeouts

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from typing import cast
 
 from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
@@ -48,14 +49,18 @@ class SnapshotBuilder:
         old = previous.entries if previous is not None else {}
         reusable = old if previous is not None and _build_alike(previous.settings, settings) else {}
         entries = self._builtins(settings, old)
+        checked: list[ProxyRoute] = []
         for line in lines:
-            entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings)
+            entry = entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings)
+            destination = cast("ProxyRoute", entry.destination)
+            if destination.is_checked:
+                checked.append(destination)
             yield
         removed = [entry for line, entry in old.items() if entries.get(line) is not entry]
         added = [entry for line, entry in entries.items() if old.get(line) is not entry]
         router = previous.router if previous is not None else Router.empty()
         router = yield from router.changed(removed, added)
-        return Snapshot(generation, settings, router, entries)
+        return Snapshot(generation, settings, router, entries, checked)
 
     def close(self) -> None:
         """Close every idle connection to a backend."""
@@ -90,6 +95,7 @@ class SnapshotBuilder:
             targets=targets,
             retry=None if route.retry is None else RetryPolicy(route.retry),
             crowd=self._crowd(route),
+            is_checked=any(backend.health_check is not None for backend in route.backends),
             sticky=self._sticky(route),
         )
         if names:
@@ -122,8 +128,12 @@ class SnapshotBuilder:
         targets = [known.get(pool) or Target(*pool) for pool in pools]
         most = route.concurrency.backend_requests
         loads = self._loads(targets) if most else None
-        for number, target in enumerate(targets):
+        for number, (target, backend) in enumerate(zip(targets, route.backends, strict=True)):
+            target.is_drained = backend.state != "active"
+            target.slow_start = route.slow_start
             target.key = f"{target.pool.address} of {_key(route)}".encode()
+            if backend.health_check is not None:
+                target.checked_as, target.health_word = backend, self._zone.word(b"health " + target.key)
             target.loads, target.number, target.most_requests = loads, number, most
             target.most_connections = route.concurrency.backend_connections
             if route.breaker is not None:

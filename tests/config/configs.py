@@ -120,7 +120,7 @@ STRICT: dict[str, Any] = {
                 "response_stall_seconds": 0,
             },
             "backends": [
-                {"host": "http://a", "port": 8080, "weight": 2, "health_check_path": "/health"},
+                {"host": "http://a", "port": 8080, "weight": 2, "state": "drain", "health_check_path": "/health"},
                 {
                     "host": "https://b",
                     "port": 8443,
@@ -135,6 +135,19 @@ STRICT: dict[str, Any] = {
                 "retry_on_status_codes": [502, 503, 504],
                 "retry_on_connection_error": True,
             },
+            "health_check": {
+                "path": "/healthz?full=1",
+                "tcp_only": False,
+                "interval_seconds": 2.5,
+                "timeout_seconds": 1,
+                "unhealthy_threshold": 2,
+                "healthy_threshold": 1,
+                "expected_statuses": [200, "301-302"],
+                "body_contains": "ok",
+                "host": "well.example:81",
+                "headers": [{"name": "X-Probe", "value": "kairos, for one"}],
+            },
+            "slow_start_seconds": 30,
             "circuit_breaker": {"failure_threshold": 5, "success_threshold": 3, "timeout_ms": 30000},
             "request_transformation": {
                 "headers": [
