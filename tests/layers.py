@@ -15,6 +15,7 @@ BANDS = (
     ("gateway", "admin"),
     ("health",),
     ("proxy", "dns", "services"),
+    ("discovery",),  # it waits for name servers
     ("routing", "balancing", "resilience", "security", "traffic", "filters", "observability"),
     ("protocols",),
     ("config", "shm", "_speedups"),
@@ -22,7 +23,7 @@ BANDS = (
     ("",),  # kairos/__init__.py
     ("_version", "_purepython"),
 )
-LOWEST_WITH_IO = 4  # the data plane; what stands below decides, and never waits
+LOWEST_WITH_IO = 5  # the data plane, and what finds its backends; what stands below decides, and never waits
 
 EXCEPTIONS = {
     ("cli", "workers"): "`kairos run` starts the supervisor",

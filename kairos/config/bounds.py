@@ -1,10 +1,11 @@
-"""What workers read of limits, timeouts and of what happens when a backend fails, from the blocks of the config."""
+"""What workers read of limits, timeouts, host names and backends that fail, from the blocks of the config."""
 
 import sys
 from dataclasses import replace
 from typing import TypeVar
 
 from kairos.config import document
+from kairos.config.model.discovery import Discovery
 from kairos.config.model.health import HealthCheck, can_check, status_range
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.router import Backend
@@ -71,6 +72,17 @@ def route_timeouts(block: RouteTimeouts | None, whole: document.Timeouts) -> doc
         response_head=own(block.response_head_seconds, whole.response_head),
         exchange=own(block.exchange_seconds, whole.exchange),
         response_stall=own(block.response_stall_seconds, whole.response_stall),
+    )
+
+
+def discovery(block: Discovery | None) -> document.Discovery:
+    """Return how host names are resolved."""
+    block = block or Discovery()
+    return document.Discovery(
+        resolver=tuple(dict.fromkeys(block.resolver)),
+        min_ttl=block.min_ttl,
+        max_ttl=block.max_ttl,
+        ipv=block.ipv,
     )
 
 

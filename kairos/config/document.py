@@ -57,6 +57,18 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovery:
+    """How the host names of backends are resolved. Durations are seconds."""
+
+    resolver: tuple[str, ...] = ()
+    """The name servers, as `address:port`, IPv6 in brackets; none stands for those of the system."""
+    min_ttl: float = 1.0
+    max_ttl: float = 60.0
+    ipv: str = "any"
+    """The family of addresses: `4`, `6` or `any`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """How a failed attempt is made again. Pauses are in seconds."""
 
@@ -137,6 +149,8 @@ class Backend:
     state: str = "active"
     """`drain` and `maintenance` take no new requests."""
     health_check: HealthCheck | None = None
+    address: str = ""
+    """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 
     @property
     def authority(self) -> str:
@@ -236,11 +250,13 @@ class Settings:
     """Whether backends get the Forwarded field too (RFC 7239)."""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    discovery: Discovery = Discovery()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
+        fields["discovery"] = _discovery(fields["discovery"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
@@ -263,6 +279,10 @@ class Document:
         """Read what `encode` wrote."""
         settings, *routes = data.splitlines()
         return cls(Settings.decode(settings), tuple(Route.decode(line) for line in routes))
+
+
+def _discovery(fields: dict[str, Any]) -> Discovery:
+    return Discovery(**{**fields, "resolver": tuple(fields["resolver"])})
 
 
 def _backend(fields: dict[str, Any]) -> Backend:

@@ -88,7 +88,8 @@ class _Check:
     def name(self) -> str:
         """What to call it in the log."""
         host = f"[{self.backend.host}]" if ":" in self.backend.host else self.backend.host
-        return f"backend {self.backend.scheme}://{host}:{self.backend.port} of {self.route.pattern}"
+        at = f" at {self.backend.address}" if self.backend.address else ""
+        return f"backend {self.backend.scheme}://{host}:{self.backend.port}{at} of {self.route.pattern}"
 
 
 class Checker:

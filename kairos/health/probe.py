@@ -58,7 +58,7 @@ async def _ask(loop: asyncio.AbstractEventLoop, backend: Backend, check: HealthC
     try:
         await loop.create_connection(
             lambda: cast("asyncio.Protocol", conversation),
-            backend.host,
+            backend.address or backend.host,
             backend.port,
             ssl=tls_context(tls.verify, tls.ca_file, tls.ca_digest) if is_tls else None,
             server_hostname=tls.server_name or backend.host if is_tls else None,

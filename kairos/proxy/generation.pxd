@@ -7,7 +7,9 @@ from kairos.balancing.sticky cimport StickyCookie
 
 @cython.final
 cdef class ProxyRoute:
+    cdef object __weakref__
     cdef public object balancer
+    cdef public object endpoints
     cdef readonly Py_ssize_t body_bytes
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds

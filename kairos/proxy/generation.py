@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
     from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
+    from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
 
 
@@ -22,6 +23,7 @@ class ProxyRoute:
     """Where a matched request goes: past the filters, then to one of the backends; and how long that may take."""
 
     __slots__ = (
+        "__weakref__",
         "balancer",
         "body_bytes",
         "body_rate",
@@ -30,6 +32,7 @@ class ProxyRoute:
         "connect_seconds",
         "copies",
         "crowd",
+        "endpoints",
         "exchange_seconds",
         "filters",
         "head_limits",
@@ -67,6 +70,7 @@ class ProxyRoute:
         self.filters = tuple(filters)
         self.waits = any(isinstance(step, WaitingFilter) for step in filters)
         self.balancer = balancer
+        self.endpoints: Endpoints | None = None  # if its backends have names
         self.targets = tuple(targets)
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited

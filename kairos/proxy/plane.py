@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kairos._speedups import uuid4
+from kairos.discovery.hosts import Hosts
 from kairos.proxy.hangups import Hangups
 from kairos.proxy.limits import LimitLog
 from kairos.proxy.ticker import Ticker
@@ -30,6 +31,7 @@ class DataPlane:
         "crowds",
         "downstreams",
         "hangups",
+        "hosts",
         "in_flight",
         "is_draining",
         "is_ready",
@@ -44,13 +46,17 @@ class DataPlane:
 
     snapshot: "Snapshot"
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, row: Row, started_clock: float) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, row: Row, started_clock: float, hosts: Hosts | None = None
+    ) -> None:
         """Begin without a snapshot: one has to be set before the first client is accepted."""
         self.loop = loop
         self.row = row
         self.started_clock = started_clock  # CLOCK_MONOTONIC, seconds
         self.ticker = Ticker(loop)
         self.hangups = Hangups(loop)
+        self.hosts = hosts or Hosts(loop)
+        self.ticker.on_tick(self.hosts.refresh)
         self.access_log: AccessLog | None = None
         self.limit_log = LimitLog()
         self.downstreams: set[Downstream] = set()

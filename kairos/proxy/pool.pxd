@@ -22,6 +22,7 @@ cdef class Pool:
     cdef readonly str address
     cdef readonly object backend
     cdef readonly bytes host_line
+    cdef public bint is_leaving
     cdef readonly bint is_tls
     cdef public Latency latency
 

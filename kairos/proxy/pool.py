@@ -39,6 +39,7 @@ class Pool:
         "backend",
         "gauge",
         "host_line",
+        "is_leaving",
         "is_tls",
         "latency",
     )
@@ -51,7 +52,8 @@ class Pool:
         """
         self.backend = backend
         self.host_line = host_line(backend.authority.encode())
-        self.address = f"{backend.scheme}://{backend.authority}"
+        self.address = f"{backend.scheme}://{backend.authority}{_at(backend)}"
+        self.is_leaving = False
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
         self.gauge = gauge
@@ -84,7 +86,7 @@ class Pool:
         now, snapshot = plane.ticker.now, plane.snapshot
         idle_seconds = snapshot.upstream_idle_seconds
         has_served_enough = 0 < snapshot.upstream_requests <= upstream.requests
-        if has_served_enough or plane.is_draining or now >= upstream.expires:
+        if has_served_enough or plane.is_draining or self.is_leaving or now >= upstream.expires:
             upstream.close()
             return
         upstream.idle_since = now
@@ -100,6 +102,11 @@ class Pool:
         """Close what is idle."""
         while self._idle:
             self._idle.pop().close()
+
+    def leave(self) -> None:
+        """Finish what runs and keep no connection: the backend is no longer at this address."""
+        self.is_leaving = True
+        self.close()
 
     def opened(self, change: int) -> None:
         """Count a connection that has been opened (1) or has ended (-1)."""
@@ -145,16 +152,17 @@ class Pools:
     def __init__(self, plane: "DataPlane", zone: "Zone") -> None:
         self._plane = plane
         self._zone = zone
-        self._pools: WeakValueDictionary[tuple[str, str, int, Tls | None], Pool] = WeakValueDictionary()
+        self._pools: WeakValueDictionary[tuple[str, str, str, int, Tls | None], Pool] = WeakValueDictionary()
 
     def of(self, backend: Backend) -> Pool:
         """Return the pool of a backend; it lives as long as somebody uses it. ValueError if its CA file is unusable."""
-        key = (backend.scheme, backend.host, backend.port, backend.tls)
+        key = (backend.scheme, backend.host, backend.address, backend.port, backend.tls)
         pool = self._pools.get(key)
         if pool is None:
-            address = f"{backend.scheme}://{backend.host}:{backend.port}"
-            gauge, opened = self._zone.gauge(f"in flight {address}"), self._zone.gauge(f"open {address}")
+            place = f"{backend.scheme}://{backend.host}:{backend.port}{_at(backend)}"
+            gauge, opened = self._zone.gauge(f"in flight {place}"), self._zone.gauge(f"open {place}")
             pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows)
+        pool.is_leaving = False
         return pool
 
     def measured(self, pool: Pool) -> Latency:
@@ -167,3 +175,8 @@ class Pools:
         """Close every idle connection."""
         for pool in list(self._pools.values()):
             pool.close()
+
+
+def _at(backend: Backend) -> str:
+    """Say at which of the addresses of its name a backend is."""
+    return f" at {backend.address}" if backend.address else ""

@@ -87,6 +87,7 @@ STRICT: dict[str, Any] = {
         "upstream_life_seconds": 600,
         "upstream_requests": 500,
     },
+    "discovery": {"resolver": ["10.0.0.2", "[2001:db8::2]:5353"], "min_ttl": 2, "max_ttl": 30.5, "ipv": "4"},
     "access_list": {"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"]},
     "routers": [
         {"external_path": "/legacy", "internal_path": "/", "methods": ["GET"], "host": "http://one", "port": 8080},

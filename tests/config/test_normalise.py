@@ -8,7 +8,19 @@ from typing import Any, get_args
 
 import pytest
 
-from kairos.config.document import Backend, Document, HashOn, Limits, Route, Settings, Sticky, Timeouts, Tls
+from kairos.config.document import (
+    Backend,
+    Discovery,
+    Document,
+    HashOn,
+    Limits,
+    Route,
+    Settings,
+    Sticky,
+    Timeouts,
+    Tls,
+    encode_lines,
+)
 from kairos.config.model.balancing import Strategy
 from kairos.config.normalise import Overrides
 from tests.config.configs import AUTHORITY, SECRET, STRICT, backend, config, router
@@ -59,6 +71,16 @@ def test_a_route_has_its_own_limits_and_timeouts_and_else_those_of_the_gateway(o
         Limits(2048, 2048, 20, 1024, 1000, 16384),
         Timeouts(10.0, 30.5, 21.0, 0, 1.0, 2.0, 6.0, 9.5, 0.0, 3.0, 600.0, 500),
     )
+
+
+def test_how_names_are_resolved_comes_from_the_file(operator: Operator) -> None:
+    settings = operator.document(STRICT).settings
+
+    assert settings.discovery == Discovery(("10.0.0.2:53", "[2001:db8::2]:5353"), 2.0, 30.5, "4")
+    assert Settings.decode(encode_lines([settings])) == settings
+
+    twice = operator.document(config(discovery={"resolver": ["10.0.0.2", "10.0.0.2:53"]})).settings
+    assert twice.discovery == Discovery(("10.0.0.2:53",))
 
 
 def test_limits_and_timeouts_may_be_variables(operator: Operator) -> None:
