@@ -30,6 +30,7 @@ COMPILED = [
     "kairos/proxy/plane.py",
     "kairos/proxy/pool.py",
     "kairos/proxy/progress.py",
+    "kairos/proxy/reuse.py",
     "kairos/proxy/ticker.py",
     "kairos/proxy/upstream.py",
 ]

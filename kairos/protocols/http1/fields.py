@@ -15,6 +15,9 @@ REQUEST_ID = FieldSet((b"x-request-id",))
 # What decides how a response is framed, whether its connection can be used again, and whether it may be silent.
 RESPONSE_FACTS = FieldSet((b"content-length", b"transfer-encoding", b"connection", b"date", b"content-type"))
 
+# What a backend says of its connection: of interest once for each.
+KEEP_ALIVE = FieldSet((b"keep-alive",))
+
 # Fields of a request that the gateway writes itself, so that a client cannot.
 WRITTEN_FOR_BACKENDS = (
     b"host",

@@ -1,0 +1,1 @@
+"""Policies that keep requests alive when backends are not."""
