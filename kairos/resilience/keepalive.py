@@ -9,8 +9,8 @@ the oldest. Therefore that share of any close is an age at which the backend sti
 
 | a close at an age                 | teaches                                                                     |
 |-----------------------------------|-----------------------------------------------------------------------------|
-| like the known one                | the oldest of late                                                          |
-| another, three times in a row     | the youngest of the three, if they are alike, or all younger than was safe  |
+| like the known one                | half of the way to it                                                       |
+| another, three times in a row     | the youngest of the three, if they are alike; younger than was safe: nearly |
 | another, in the moment of one     | nothing: who closes all at once has another reason, a restart for example   |
 | that a request met (it was stale) | at once to wait a quarter of it at most, until three closes agree           |
 | below `SHORTEST_SECONDS`          | nothing of ages: it counts as a close after so many requests                |
@@ -25,12 +25,12 @@ from typing import NamedTuple
 from kairos._speedups import Cells
 
 ALIKE = 0.95 / 1.05
+COARSELY = 0.6  # so much alike are the closes of a backend whose timers run in steps; only earlier ones are taken
 GRAIN_SECONDS = 0.01  # what clocks, event loops and the way to the backend blur
 MOMENT_SECONDS = 0.25
 SHORTEST_SECONDS = 0.25  # an idle timeout is longer
 ENOUGH = 3
 CAUTION = 4  # a close that a request met is at most so many times older than what is safe from then on
-SLOWNESS = 8  # a younger close takes the known age a part of the way
 
 _AGE_BITS, _RIVALS_BITS, _MOMENT_BITS = 20, 2, 21
 _MOST = (1 << _AGE_BITS) - 1  # milliseconds: 17 minutes; or requests
@@ -137,7 +137,7 @@ def after_close(seen: Evidence, age: int, moment: int, limit: int) -> Evidence:
         is_restart = seen.rivals > 0 and not _are_alike(age, seen.rival)
         return seen._replace(rival=0, rivals=0) if is_restart else seen
     if seen.known and _are_alike(age, seen.known):
-        known = max(age, seen.known - (seen.known - age) // SLOWNESS)
+        known = (seen.known + age) // 2
         is_younger = seen.rival < seen.known  # two timeouts behind one address: the shorter one has to win
         rivals = seen.rivals - 1 if seen.rivals and is_younger else 0
         return Evidence(known, seen.rival if rivals else 0, rivals, moment)
@@ -198,12 +198,13 @@ def hint(value: bytes | None) -> tuple[float, int]:
 def _with_rival(seen: Evidence, age: int, limit: int) -> tuple[int, int]:
     """Return the rival of what is known, and how many closes in a row are for it, after one at this age."""
     safe = seen.safe if seen.known else limit
-    goes_on = _are_alike(age, seen.rival) or (age < safe and seen.rival < safe)
+    are_early = age < safe and seen.rival < safe
+    goes_on = _are_alike(age, seen.rival, COARSELY if are_early else ALIKE)
     return (min(age, seen.rival), seen.rivals + 1) if seen.rivals and goes_on else (age, 1)
 
 
-def _are_alike(one: int, other: int) -> bool:
-    return min(one, other) >= max(one, other) * ALIKE - _GRAIN
+def _are_alike(one: int, other: int, share: float = ALIKE) -> bool:
+    return min(one, other) >= max(one, other) * share - _GRAIN
 
 
 def _age(seconds: float) -> int:
