@@ -11,7 +11,8 @@ the oldest. Therefore that share of any close is an age at which the backend sti
 |-----------------------------------|-----------------------------------------------------------------------------|
 | like the known one                | half of the way to it                                                       |
 | another, three times in a row     | the youngest of the three, if they are alike; younger than was safe: nearly |
-| another, in the moment of one     | nothing: who closes all at once has another reason, a restart for example   |
+| unlike another in the same moment | nothing: who closes all at once has another reason, a restart for example   |
+| like another in the same moment   | nothing more than that, as soon as something is known                       |
 | that a request met (it was stale) | at once to wait a quarter of it at most, until three closes agree           |
 | below `SHORTEST_SECONDS`          | nothing of ages: it counts as a close after so many requests                |
 
@@ -134,8 +135,12 @@ class KeepAlive:
 def after_close(seen: Evidence, age: int, moment: int, limit: int) -> Evidence:
     """Return what is known after an idle connection was closed."""
     if seen.is_of(moment):
-        is_restart = seen.rivals > 0 and not _are_alike(age, seen.rival)
-        return seen._replace(rival=0, rivals=0) if is_restart else seen
+        if not seen.rivals:
+            return seen
+        if not _are_alike(age, seen.rival):
+            return seen._replace(rival=0, rivals=0)
+        if seen.known:  # it takes more to shake it
+            return seen
     if seen.known and _are_alike(age, seen.known):
         known = (seen.known + age) // 2
         is_younger = seen.rival < seen.known  # two timeouts behind one address: the shorter one has to win

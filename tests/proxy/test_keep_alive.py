@@ -39,8 +39,9 @@ class Traffic:
         return self.origin.reused > before
 
     def sweeps(self, count: int, longest: float = 1.2) -> float:
-        """Ask twice, again and again, up to `longest` times the timeout apart; return the share of short gaps that
-        were used.
+        """Ask twice, again and again, up to `longest` times the timeout apart.
+
+        Return the share of requests after a short gap for which a connection was used again.
         """
         short = used = 0
         for _ in range(count):
