@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 COMPILED = [
     "kairos/_speedups/allocator.pyx",
     "kairos/_speedups/cells.pyx",
+    "kairos/_speedups/clock.pyx",
     "kairos/_speedups/head.pyx",
     "kairos/_speedups/ids.pyx",
     "kairos/_speedups/matcher.py",

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kairos._speedups import uuid4
+from kairos._speedups import coarse_time, uuid4
 from kairos.proxy.hangups import Hangups
 from kairos.proxy.limits import LimitLog
 from kairos.proxy.ticker import Ticker
@@ -23,6 +24,7 @@ class DataPlane:
 
     __slots__ = (
         "_at",
+        "_clock",
         "_random",
         "access_log",
         "downstreams",
@@ -40,8 +42,18 @@ class DataPlane:
 
     snapshot: "Snapshot"
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, row: Row, started_clock: float) -> None:
-        """Begin without a snapshot: one has to be set before the first client is accepted."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        row: Row,
+        started_clock: float,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Begin without a snapshot: one has to be set before the first client is accepted.
+
+        `clock` tells the seconds of CLOCK_MONOTONIC; None takes the cheapest that there is.
+        """
+        self._clock = clock
         self.loop = loop
         self.row = row
         self.started_clock = started_clock  # CLOCK_MONOTONIC, seconds
@@ -55,6 +67,10 @@ class DataPlane:
         self.is_draining = False
         self._random = b""  # for the next ids
         self._at = 0
+
+    def time(self) -> float:
+        """Return the time: some milliseconds ago, where `ticker.now` may be some hundreds."""
+        return coarse_time() if self._clock is None else self._clock()
 
     def request_id(self) -> bytes:
         """Return a random UUID (RFC 9562 section 5.4)."""

@@ -19,7 +19,6 @@ cdef class Pool:
     cdef list _idle
     cdef DataPlane _plane
     cdef Reuse _reuse
-    cdef object _time
     cdef list _watched
     cdef readonly str address
     cdef readonly object backend

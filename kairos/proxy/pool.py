@@ -45,7 +45,6 @@ class Pool:
         "_idle",
         "_plane",
         "_reuse",
-        "_time",
         "_watched",
         "address",
         "backend",
@@ -66,7 +65,6 @@ class Pool:
         self.address = f"{backend.scheme}://{backend.authority}"
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
-        self._time = plane.loop.time  # the precise clock
         self.gauge = gauge
         self._idle: list[Upstream] = []
         self._watched: list[Upstream] = []
@@ -87,7 +85,7 @@ class Pool:
             upstream = idle.pop()
             idle_seconds = now - upstream.idle_since
             if idle_seconds >= _TRUSTED_SECONDS or idle_seconds > most_seconds - _LAG_SECONDS:  # it has to be precise
-                idle_seconds = self._time() - upstream.idle_since
+                idle_seconds = self._plane.time() - upstream.idle_since
             if upstream.is_closing or now >= upstream.expires:
                 upstream.close()
             elif idle_seconds >= most_seconds:
@@ -105,7 +103,7 @@ class Pool:
         """Keep a connection that has finished an exchange cleanly, or close it when it has served enough."""
         plane, reuse = self._plane, self._reuse
         snapshot = plane.snapshot
-        upstream.idle_since = self._time()
+        upstream.idle_since = plane.time()
         most_requests = reuse.requests(snapshot)
         if 0 < most_requests <= upstream.requests or plane.is_draining or plane.ticker.now >= upstream.expires:
             self._dismiss(upstream)
@@ -116,7 +114,7 @@ class Pool:
     def retire(self, upstream: "Upstream") -> None:
         """Part with an idle connection: use it no more if it is too old, or watch it no more."""
         if upstream in self._watched:
-            seconds = self._time() - upstream.idle_since
+            seconds = self._plane.time() - upstream.idle_since
             self._reuse.outlived(seconds, upstream.requests, self._plane.snapshot)
             self._watched.remove(upstream)
             upstream.close()
@@ -161,12 +159,12 @@ class Pool:
     def closed(self, upstream: "Upstream") -> None:
         """Learn from an idle connection that the backend has closed."""
         if upstream.requests:  # else it has never been idle
-            now = self._time()
+            now = self._plane.time()
             self._reuse.closed(now - upstream.idle_since, upstream.requests, now, self._plane.snapshot)
 
     def met_stale(self, upstream: "Upstream") -> None:
         """Learn from a request that seems to have met a connection which the backend had closed."""
-        now = self._time()
+        now = self._plane.time()
         seconds = now - upstream.idle_since
         if seconds - upstream.idle_seconds < QUICK_SECONDS + _LAG_SECONDS:
             self._reuse.met_stale(seconds, upstream.requests - 1, now, self._plane.snapshot)

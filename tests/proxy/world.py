@@ -183,7 +183,7 @@ class World:
         self.clock = ManualClock()
         self.loop = ManualLoop(self)
         self.zone = Zone(1, columns=64, words=64)
-        self.plane = DataPlane(self.loop, self.zone.row(0), self.clock())
+        self.plane = DataPlane(self.loop, self.zone.row(0), self.clock(), self.clock)
         self.builder = SnapshotBuilder(self.plane, self.zone)
         self.peers: list[Peer] = []
         self.servers: dict[tuple[str, int], Server] = {}
