@@ -23,6 +23,7 @@ COMPILED = [
     "kairos/protocols/http1/fields.py",
     "kairos/protocols/http1/head.py",
     "kairos/protocols/http1/serialize.py",
+    "kairos/proxy/attempts.py",
     "kairos/proxy/body.py",
     "kairos/proxy/client.py",
     "kairos/proxy/downstream.py",
@@ -32,8 +33,11 @@ COMPILED = [
     "kairos/proxy/pool.py",
     "kairos/proxy/progress.py",
     "kairos/proxy/reuse.py",
+    "kairos/proxy/target.py",
     "kairos/proxy/ticker.py",
     "kairos/proxy/upstream.py",
+    "kairos/resilience/breaker.py",
+    "kairos/resilience/ejection.py",
 ]
 
 

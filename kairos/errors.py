@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from math import ceil
 
 
 class Side(Enum):
@@ -44,6 +45,7 @@ class KairosError(Exception):
     status = 500
     retry = Retry.NEVER
     limit: Limit | None = None
+    retry_after = 1  # seconds, told with a 503
 
     def __init__(self, message: str, *, reason: str = "") -> None:
         super().__init__(message)
@@ -77,14 +79,40 @@ class PayloadTooLarge(KairosError):
 
 
 class Overloaded(KairosError):
-    """The worker has as many requests in flight as it may have."""
+    """The worker, the route or all backends have as many requests in flight as they may have."""
 
     kind = "overloaded"
     status = 503
 
-    def __init__(self, allowed: int) -> None:
-        super().__init__("Too many requests are in flight; try again", reason="too_many_requests_in_flight")
-        self.limit = Limit("limits.max_requests_per_worker", allowed, allowed)
+    def __init__(
+        self,
+        allowed: int,
+        *,
+        setting: str = "limits.max_requests_per_worker",
+        reason: str = "too_many_requests_in_flight",
+    ) -> None:
+        super().__init__("Too many requests are in flight; try again", reason=reason)
+        self.limit = Limit(setting, allowed, allowed)
+
+
+class CircuitOpen(KairosError):
+    """The breakers of all backends are open."""
+
+    kind = "circuit_open"
+    side = Side.UPSTREAM
+    status = 503
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("The service is currently unavailable (circuit breaker open)")
+        self.retry_after = max(ceil(seconds), 1)
+
+
+class NoBackend(KairosError):
+    """No backend takes requests: all are drained."""
+
+    kind = "no_backend"
+    side = Side.UPSTREAM
+    status = 503
 
 
 class RouteNotFound(KairosError):

@@ -1,10 +1,11 @@
-"""The limits and timeouts that workers read, from those of the config."""
+"""What workers read of limits, timeouts and of what happens when a backend fails, from the blocks of the config."""
 
 import sys
 from dataclasses import replace
 from typing import TypeVar
 
 from kairos.config import document
+from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.timeouts import RouteTimeouts, Timeouts
 from kairos.config.model.traffic import Limits, RouteLimits
 
@@ -78,3 +79,55 @@ def route_timeouts(block: RouteTimeouts | None, whole: document.Timeouts) -> doc
 def own(value: T | None, otherwise: T) -> T:
     """Return what a route says, or what holds if it says nothing."""
     return otherwise if value is None else value
+
+
+def retry(block: Retry | None) -> document.Retry | None:
+    """Return how a failed attempt is made again; None is never."""
+    if block is None:
+        return None
+    return document.Retry(
+        retries=block.max_retries,
+        initial=block.initial_backoff_ms / 1000,
+        longest=block.max_backoff_ms / 1000,
+        multiplier=block.backoff_multiplier,
+        jitter=block.jitter,
+        statuses=tuple(dict.fromkeys(block.retry_on_status_codes)),
+        on_lost=block.retry_on_connection_error,
+        any_method=block.retry_non_idempotent,
+        budget_percent=block.budget_percent,
+    )
+
+
+def breaker(own: CircuitBreaker | None, whole: CircuitBreaker | None) -> document.Breaker | None:
+    """Return the breaker of a route: its own, else that of the gateway, else the usual one."""
+    block = own or whole or CircuitBreaker()
+    if not block.enabled:
+        return None
+    return document.Breaker(
+        failures=block.failure_threshold,
+        successes=block.success_threshold,
+        seconds=block.timeout_ms / 1000,
+        statuses=tuple(dict.fromkeys(block.failure_status_codes)),
+        minimum=block.minimum_requests,
+        is_own=own is not None,
+    )
+
+
+def outlier(block: OutlierDetection | None) -> document.Outlier | None:
+    """Return when a backend is taken out; None is never."""
+    block = block or OutlierDetection()
+    if not block.enabled:
+        return None
+    return document.Outlier(block.consecutive_errors, block.base_ejection_seconds, block.max_ejection_seconds)
+
+
+def concurrency(block: Concurrency | None) -> document.Concurrency:
+    """Return how much a route and its backends take at a time."""
+    block = block or Concurrency()
+    return document.Concurrency(
+        requests=block.max_requests,
+        backend_requests=block.max_requests_per_backend,
+        backend_connections=block.max_connections_per_backend,
+        queue=block.max_queue,
+        queue_seconds=block.queue_timeout_ms / 1000,
+    )

@@ -6,9 +6,11 @@ and a route whose line did not change need not be built again.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,55 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """How a failed attempt is made again. Pauses are in seconds."""
+
+    retries: int = 3
+    initial: float = 0.1
+    longest: float = 5.0
+    multiplier: float = 2.0
+    jitter: bool = True
+    statuses: tuple[int, ...] = (502, 503, 504)
+    on_lost: bool = True
+    """Whether a request may be sent again that was sent, but not answered."""
+    any_method: bool = False
+    budget_percent: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a backend that keeps failing is left alone, for `seconds`."""
+
+    failures: int = 5
+    successes: int = 3
+    seconds: float = 30.0
+    statuses: tuple[int, ...] = ()
+    minimum: int = 0
+    is_own: bool = False
+    """Whether it looks at the requests of one route only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlier:
+    """When a backend whose answers are errors is taken out. Durations are seconds."""
+
+    errors: int = 5
+    base: float = 30.0
+    longest: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """How much may be in progress at a time; 0 is any number."""
+
+    requests: int = 0
+    backend_requests: int = 0
+    backend_connections: int = 0
+    queue: int = 0
+    queue_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -93,6 +144,10 @@ class Route:
     preserve_host: bool = False
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    retry: Retry | None = None
+    breaker: Breaker | None = Breaker()
+    outlier: Outlier | None = Outlier()
+    concurrency: Concurrency = Concurrency()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -103,6 +158,9 @@ class Route:
         fields["timeouts"] = Timeouts(**fields["timeouts"])
         fields["methods"] = tuple(fields["methods"])
         fields["hosts"] = tuple(fields["hosts"])
+        fields["concurrency"] = Concurrency(**fields["concurrency"])
+        for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):
+            fields[name] = _block(block, fields[name])
         return cls(**fields)
 
 
@@ -158,6 +216,13 @@ def _backend(fields: dict[str, Any]) -> Backend:
     if fields["tls"] is not None:
         fields["tls"] = Tls(**fields["tls"])
     return Backend(**fields)
+
+
+def _block(kind: type[T], fields: dict[str, Any] | None) -> T | None:
+    """Make a block that may be absent; its lists are tuples."""
+    if fields is None:
+        return None
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 
 
 def encode_lines(values: Iterable[Any]) -> bytes:

@@ -3,7 +3,16 @@
 from dataclasses import dataclass, replace
 
 from kairos.config.authorities import Authorities
-from kairos.config.bounds import limits, route_limits, route_timeouts, timeouts
+from kairos.config.bounds import (
+    breaker,
+    concurrency,
+    limits,
+    outlier,
+    retry,
+    route_limits,
+    route_timeouts,
+    timeouts,
+)
 from kairos.config.document import Backend, Document, Route, Settings, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
@@ -27,7 +36,7 @@ class Overrides:
 def normalise(config: Config, overrides: Overrides, authorities: Authorities) -> Document:
     """Return the document of a config that has no errors."""
     whole = settings(config, overrides)
-    routes = (route(router, backends(router, authorities), whole) for router in config.routers)
+    routes = (route(router, backends(router, authorities), whole, config) for router in config.routers)
     return Document(whole, tuple(routes))
 
 
@@ -62,7 +71,7 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
         if (*path, "external_path") in validated.broken:
             continue
         index = int(path[-1])
-        sketch = route(router, (), whole)
+        sketch = route(router, (), whole, config)
         if not validated.broken.isdisjoint({(*path, "methods"), (*path, "hosts")}):
             sketch = replace(sketch, hosts=(f"router-{index}.invalid",))  # where it coincides with no other
         routes.append(sketch)
@@ -92,7 +101,7 @@ def tls(block: BackendTls | None, authorities: Authorities) -> Tls | None:
     return found if found != Tls() else None
 
 
-def route(router: Router, backends: tuple[Backend, ...], whole: Settings) -> Route:
+def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config: Config) -> Route:
     """Return one route; what it does not say itself is as for the gateway as a whole."""
     return Route(
         external_path=router.external_path,
@@ -108,6 +117,10 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings) -> Rou
         preserve_host=router.preserve_host,
         limits=route_limits(router.limits, whole.limits),
         timeouts=route_timeouts(router.timeouts, whole.timeouts),
+        retry=retry(router.retry),
+        breaker=breaker(router.circuit_breaker, config.circuit_breaker),
+        outlier=outlier(router.outlier_detection or config.outlier_detection),
+        concurrency=concurrency(router.concurrency),
     )
 
 

@@ -55,7 +55,7 @@ class AccessLog:
                 request_id=exchange.request_id.decode("latin-1"),
                 route=exchange.route.pattern if exchange.route else None,
                 backend=exchange.backend,
-                attempts=exchange.attempts,
+                attempts=exchange.attempts.count,
                 request_bytes=exchange.request_bytes,
                 response_bytes=exchange.response_bytes,
                 connect_ms=_milliseconds(started, exchange.connected),

@@ -4,16 +4,19 @@ from kairos._speedups.cells cimport Cells
 from kairos._speedups.matcher cimport Match
 from kairos.protocols.http1.head cimport RequestHead, ResponseHead
 from kairos.protocols.http1.serialize cimport request_head, response_head
+from kairos.proxy.attempts cimport Attempts
 from kairos.proxy.client cimport Client
 from kairos.proxy.downstream cimport Downstream
 from kairos.proxy.generation cimport ProxyRoute, Snapshot
 from kairos.proxy.plane cimport DataPlane
 from kairos.proxy.pool cimport Pool
+from kairos.proxy.target cimport Target
 from kairos.proxy.upstream cimport Upstream
 
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
 cdef double _NEVER
+cdef Py_ssize_t _MOST_HELD
 cdef Py_ssize_t _REQUESTS
 cdef Py_ssize_t _IN_FLIGHT
 cdef Py_ssize_t _RESPONSES_1XX
@@ -26,29 +29,32 @@ cdef frozenset IDEMPOTENT
 @cython.final
 @cython.freelist(64)
 cdef class Exchange:
-    cdef Py_ssize_t _attempts
-    cdef tuple _choices
-    cdef object _connecting
     cdef bytes _connection_options
     cdef double _deadline
     cdef bytes _forwarded
     cdef list _held
+    cdef bint _is_admitted
     cdef bint _is_trusted
     cdef bint _keeps_client
     cdef ResponseHead _pending
     cdef bint _rechunks
     cdef Pool _taken
     cdef bytes _target
+    cdef object _task
+    cdef readonly Attempts attempts
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
     cdef readonly double first_byte
     cdef readonly RequestHead head
+    cdef public object identity
     cdef readonly str limit
+    cdef public bytes lines
     cdef readonly str reason
     cdef readonly Py_ssize_t request_bytes
     cdef readonly bint request_done
     cdef readonly bytes request_id
+    cdef public bytes request_lines
     cdef readonly Py_ssize_t response_bytes
     cdef readonly ProxyRoute route
     cdef readonly Snapshot snapshot
@@ -62,11 +68,12 @@ cdef class Exchange:
     @cython.locals(head=RequestHead, snapshot=Snapshot, match=Match, route=ProxyRoute)
     cpdef bint find_route(self) except -1
 
+    cpdef bint _pass(self, Py_ssize_t first) except -1
     cpdef begin(self)
     cpdef request_body(self, bytes data, bint done)
 
     @cython.locals(downstream=Downstream, plane=DataPlane, is_http11=bint, unknown_length=bint)
-    cpdef begin_response(self, ResponseHead head)
+    cpdef bint begin_response(self, ResponseHead head) except -1
 
     cpdef response_body(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
@@ -74,13 +81,16 @@ cdef class Exchange:
     @cython.locals(seconds=double)
     cpdef _start_clock(self)
 
-    @cython.locals(pool=Pool, upstream=Upstream)
-    cpdef _try_next(self)
+    @cython.locals(attempts=Attempts)
+    cpdef _go_to(self, Target target)
 
-    @cython.locals(head=RequestHead, host=bytes, data=bytes, route=ProxyRoute)
+    @cython.locals(upstream=Upstream)
+    cpdef _attempt(self, Target target)
+
+    @cython.locals(head=RequestHead, host=bytes, lines=bytes, data=bytes, route=ProxyRoute)
     cpdef _send(self, Upstream upstream, Pool pool)
 
-    cpdef bint _is_replayable(self) except -1
+    cpdef bint is_idempotent(self) except -1
     cpdef _leave_backend(self)
 
     @cython.locals(head=ResponseHead, date=bytes, coding=bytes, via=bytes, connection=bytes)

@@ -1,39 +1,34 @@
 """One request with its response, from the client's head to the last byte back."""
 
 import asyncio
-from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from kairos.errors import (
-    BadRequest,
-    KairosError,
-    Limit,
-    Overloaded,
-    PayloadTooLarge,
-    Retry,
-    UpstreamError,
-    UpstreamTimeout,
-)
-from kairos.filters import LocalReply
+from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge, Retry, UpstreamError
+from kairos.filters import Identity, LocalReply, WaitingFilter
 from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
-from kairos.proxy import limits
+from kairos.proxy import limits, unavailable
+from kairos.proxy.attempts import Attempts
+from kairos.proxy.recovery import may_resend
 from kairos.proxy.replies import NOSNIFF_AND_ID, local_reply, of_the_gateway
 from kairos.proxy.ticker import NEVER
+from kairos.resilience.retry import Outcome
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import ProxyRoute, Snapshot
     from kairos.proxy.pool import Pool
+    from kairos.proxy.target import Target
     from kairos.proxy.upstream import Upstream
 
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
-MOST_HELD = 64 << 10  # bytes of a request that wait for a connection
+MOST_HELD = 64 << 10  # bytes of a request that wait for a connection, or are kept to be sent again
 _NOSNIFF_AND_ID = NOSNIFF_AND_ID
 CLIENT_LEFT = 499  # never sent: it marks in the counters and the log that nobody was there to read an answer
 
@@ -41,6 +36,7 @@ CLIENT_LEFT = 499  # never sent: it marks in the counters and the log that nobod
 _CHUNKED = CHUNKED
 _UNTIL_CLOSE = UNTIL_CLOSE
 _NEVER = NEVER
+_MOST_HELD = MOST_HELD
 _REQUESTS = layout.REQUESTS
 _IN_FLIGHT = layout.IN_FLIGHT
 _RESPONSES_1XX = layout.RESPONSES_1XX
@@ -51,35 +47,39 @@ _BYTES_OUT = layout.BYTES_OUT
 class Exchange:
     """Carry one request to a backend and its response to the client.
 
-    How it works: `find_route` asks the router and the route's filters; `begin` takes a connection or opens one;
-    `_send` writes the request; from then on the two connections call the methods that are named after what they have
-    read. Whatever happens, `_end` runs once.
+    How it works: `find_route` asks the router and the route's filters; `begin` chooses a backend and takes a connection
+    or opens one; `_send` writes the request; from then on the two connections call the methods that are named after
+    what they have read. An attempt that fails is followed by one with another backend, within a round at once, or later
+    in a new round if the route retries. Whatever happens, `_end` runs once.
     """
 
     __slots__ = (
-        "_attempts",
-        "_choices",
-        "_connecting",
         "_connection_options",
         "_deadline",
         "_forwarded",
         "_held",
+        "_is_admitted",
         "_is_trusted",
         "_keeps_client",
         "_pending",
         "_rechunks",
         "_taken",
         "_target",
+        "_task",
+        "attempts",
         "client",
         "connected",
         "downstream",
         "first_byte",
         "head",
+        "identity",
         "limit",
+        "lines",
         "reason",
         "request_bytes",
         "request_done",
         "request_id",
+        "request_lines",
         "response_bytes",
         "route",
         "snapshot",
@@ -109,7 +109,11 @@ class Exchange:
             self.client, self._forwarded = client.address, client.lines(head.host)
         self.request_id = plane.request_id() if request_id is None else request_id
         self.request_done = head.body_length == 0
+        self._held: list[bytes] | None = None if self.request_done else []  # the body, while it could be sent again
         self.request_bytes = len(head.raw)
+        self.identity: Identity | None = None
+        self.lines = b""  # for the client, from filters
+        self.request_lines = b""  # for the backend, from filters
         self.response_bytes = 0
         self.status = 0
         self.reason = ""
@@ -117,12 +121,11 @@ class Exchange:
         self.started = 0.0 if plane.access_log is None else monotonic()
         self.connected = 0.0
         self.first_byte = 0.0
-        self._attempts = 0
-        self._choices: Sequence[Pool] = ()
-        self._connecting: asyncio.Task[None] | None = None
+        self.attempts = Attempts()
+        self._task: asyncio.Task[None] | None = None  # that waits for a filter or for a connection
         self._connection_options: bytes | None = None  # what the backend says of its connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
-        self._held: list[bytes] | None = None  # the body so far, until it can no longer be sent to another backend
+        self._is_admitted = False  # counted in the crowd of the route
         self._keeps_client = False
         self._pending: ResponseHead | None = None  # written with the first of the body
         self._rechunks = False
@@ -133,14 +136,25 @@ class Exchange:
         plane.row.add(_IN_FLIGHT, 1)
 
     @property
-    def attempts(self) -> int:
-        """How many backends were tried."""
-        return self._attempts
-
-    @property
     def backend(self) -> str | None:
         """The address of the backend that was tried last."""
-        return self._choices[self._attempts - 1].address if self._attempts else None
+        target = self.attempts.target
+        return target.pool.address if target is not None else None
+
+    @property
+    def pattern(self) -> str:
+        """The external path of the route."""
+        return self.route.pattern
+
+    @property
+    def now(self) -> float:
+        """The time of the ticker."""
+        return self.downstream.plane.ticker.now
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client speaks TLS; the listener does not, so far."""
+        return False
 
     def find_route(self) -> bool:
         """Find out where the request goes; say whether it goes on, or has been answered here."""
@@ -163,20 +177,72 @@ class Exchange:
         except KairosError as error:
             self.reply(LocalReply.refusal(error))
             return False
-        for step in route.filters:
-            reply = step.look(head)
+        self._target = match.upstream_target
+        return not route.filters or self._pass(0)
+
+    def _pass(self, first: int) -> bool:
+        """Pass the filters from the `first` on; say whether the request goes on, or has been answered here."""
+        filters = self.route.filters
+        for number in range(first, len(filters)):
+            step = filters[number]
+            if self.route.waits and isinstance(step, WaitingFilter):
+                self._task = self.downstream.plane.loop.create_task(self._wait_for(step, number))
+                return True
+            reply = step.take(self)
             if reply is not None:
                 self.reply(reply)
                 return False
-        self._target = match.upstream_target
-        self._choices = route.balancer.choices(self.client)
         return True
 
+    async def _wait_for(self, step: WaitingFilter, number: int) -> None:
+        try:
+            reply = await step.wait(self)
+            self._task = None
+            if reply is not None:
+                self.reply(reply)
+            elif self._pass(number + 1):
+                self.begin()
+        except Exception:
+            self._task = None
+            self.request_failed(KairosError("Internal error"))
+            raise  # a defect: the loop's exception handler logs it
+
     def begin(self) -> None:
-        """Send the request on its way."""
+        """Send the request on its way, unless a filter has yet to decide."""
+        if self._task is not None:
+            return
         if self.request_done:
             self._start_clock()
-        self._try_next()
+        self.attempts.choices = self.route.balancer.choices(self.client)
+        crowd = self.route.crowd
+        if crowd is None:
+            self._go_to(self.attempts.choose(self.downstream.plane.ticker.now))
+        elif not self.go_on() and not crowd.wait(self):
+            self.find_no_room()
+
+    def go_on(self) -> bool:
+        """Send the request on its way if there is room in the route and its backends; say whether there was."""
+        crowd = cast("Crowd", self.route.crowd)
+        if not crowd.enter():
+            return False
+        self._is_admitted = True
+        target = self.attempts.choose(self.downstream.plane.ticker.now)
+        if target is None and unavailable.is_busy(self.attempts.choices):
+            self._is_admitted = False
+            crowd.leave()
+            return False
+        self._go_to(target)
+        return True
+
+    def find_no_room(self) -> None:
+        """Answer that the route, or all its backends, have as many requests as they may have."""
+        crowd = cast("Crowd", self.route.crowd)
+        now = self.downstream.plane.ticker.now
+        self.refuse(unavailable.reason(self.attempts.choices, now) if crowd.has_room() else crowd.full())
+
+    def refuse(self, error: KairosError) -> None:
+        """Answer with an error."""
+        self.reply(LocalReply.refusal(error))
 
     # What the client's connection reports.
 
@@ -186,17 +252,18 @@ class Exchange:
         self.request_bytes += len(data)
         if done:
             self._start_clock()
-        if self.upstream is None:
-            if self._held is None:
-                self._held = []
-            self._held.append(data)
-            if self.request_bytes > MOST_HELD and not done:
-                self.downstream.pause_reading()
-            return
-        self._held = None
-        self.upstream.write(data)
-        if done:
-            self.upstream.await_head(self._deadline)
+        held = self._held
+        if held is not None:
+            held.append(data)
+            if self.request_bytes > _MOST_HELD:
+                if self.upstream is not None:
+                    self._held = None  # it is gone, and too long to be sent again
+                elif not done:
+                    self.downstream.pause_reading()
+        if self.upstream is not None:
+            self.upstream.write(data)
+            if done:
+                self.upstream.await_head(self._deadline)
 
     def client_left(self, reason: str = "client_left", error: KairosError | None = None) -> None:
         """Stop at once: nobody waits for the answer. `error` tells of a limit that was met."""
@@ -225,9 +292,17 @@ class Exchange:
         if self.head.is_http11:
             self.downstream.write(interim_head(head))
 
-    def begin_response(self, head: ResponseHead) -> None:
-        """Prepare the head for the client; it is written with the first piece of the body."""
+    def begin_response(self, head: ResponseHead) -> bool:
+        """Prepare the head for the client; it is written with the first piece of the body.
+
+        Return False if the request is sent again instead, and this answer is of no use.
+        """
         downstream, plane = self.downstream, self.downstream.plane
+        self.attempts.answered(plane.ticker.now, head.status)
+        if head.status >= 400 and self.attempts.recover_from(self, head):
+            self._drop_upstream()
+            self._leave_backend()
+            return False
         self.status = head.status
         self._held = None
         if plane.access_log is not None:
@@ -238,6 +313,7 @@ class Exchange:
         self._keeps_client = downstream.keeps_alive(self) and (is_http11 or not unknown_length)
         self._pending = head
         self._connection_options = head.connection
+        return True
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
@@ -266,16 +342,26 @@ class Exchange:
     def upstream_failed(self, error: UpstreamError, upstream: "Upstream") -> None:
         """Send the request again where that is safe, else tell the client, or break off what it has begun to read."""
         self.upstream = None
+        plane, attempts = self.downstream.plane, self.attempts
         if self.status:
+            attempts.failed(plane.ticker.now, error)
             self._note(error)
             self._end()
             self.downstream.abort()
-        elif upstream.is_reused and self._may_resend(error):
-            self._attempts -= 1  # an idle connection that the backend has closed says nothing about the backend
-            self._try_next()
+        elif upstream.is_reused and error.retry is not Retry.NEVER:  # this says nothing about the backend
+            outcome = Outcome.STALE_UNSENT if error.retry is Retry.ALWAYS else Outcome.STALE_SENT
+            if self.is_whole() and may_resend(outcome, self):
+                attempts.count -= 1
+                self._attempt(cast("Target", attempts.target))
+            else:
+                self.refuse(error)
         else:
-            self.downstream.plane.row.add(layout.UPSTREAM_FAILURES, 1)
-            self.reply(LocalReply.refusal(error))
+            plane.row.add(layout.UPSTREAM_FAILURES, 1)
+            attempts.failed(plane.ticker.now, error)
+            if attempts.recover(self, Outcome.LOST):
+                self._leave_backend()
+            else:
+                self.refuse(error)
 
     # The way to a backend.
 
@@ -284,32 +370,48 @@ class Exchange:
         seconds = self.route.exchange_seconds
         self._deadline = self.downstream.plane.ticker.now + seconds if seconds else _NEVER
 
-    def _try_next(self) -> None:
-        pool = self._choices[self._attempts]
-        self._attempts += 1
-        upstream = pool.take(self._is_replayable())
-        if upstream is None:
-            self._connecting = self.downstream.plane.loop.create_task(self._connect(pool))
-        else:
-            self._send(upstream, pool)
+    def start_round(self) -> None:
+        """Try all backends again."""
+        self._go_to(self.attempts.begin_round(self.downstream.plane.ticker.now))
 
-    async def _connect(self, pool: "Pool") -> None:
+    def _go_to(self, target: "Target | None") -> None:
+        """Make an attempt with this backend; if there is none, come back to what went wrong before."""
+        attempts = self.attempts
+        if target is not None:
+            self._attempt(target)
+        elif attempts.error is None:
+            self.refuse(unavailable.reason(attempts.choices, self.downstream.plane.ticker.now))
+        elif attempts.recover(self, Outcome.NOT_CONNECTED):
+            self._leave_backend()
+        else:
+            self.refuse(attempts.error)
+
+    def _attempt(self, target: "Target") -> None:
+        self.attempts.target = target
+        self.attempts.count += 1
+        upstream = target.pool.take(self.is_idempotent())
+        if upstream is None:
+            self._task = self.downstream.plane.loop.create_task(self._connect(target))
+        else:
+            self._send(upstream, target.pool)
+
+    async def _connect(self, target: "Target") -> None:
         try:
-            upstream = await pool.connect(self.route.connect_seconds)
-            self._connecting = None
+            upstream = await target.pool.connect(self.route.connect_seconds, target.most_connections)
+            self._task = None
             self.connected = monotonic()
-            self._send(upstream, pool)
-        except UpstreamError as error:
-            self._connecting = None
-            if self._attempts == len(self._choices):
-                self.reply(LocalReply.refusal(error))
-            elif self._deadline and self.downstream.plane.ticker.now >= self._deadline:
-                limit = Limit("timeouts.exchange_seconds", f"{self.route.exchange_seconds:g}", "no connection")
-                self.reply(LocalReply.refusal(UpstreamTimeout(error.message, reason="exchange_timeout", limit=limit)))
+            self._send(upstream, target.pool)
+        except (UpstreamError, Overloaded) as error:
+            self._task = None
+            attempts, now = self.attempts, self.downstream.plane.ticker.now
+            attempts.failed(now, error)
+            if self.has_time_for(0.0):
+                attempts.error = error.with_traceback(None)  # which leads back here, and so to a cycle
+                self._go_to(attempts.choose(now))
             else:
-                self._try_next()
+                self.refuse(unavailable.too_late(self.route, error.message))
         except Exception:
-            self._connecting = None
+            self._task = None
             self.request_failed(KairosError("Internal error"))
             raise  # a defect: the loop's exception handler logs it
 
@@ -323,8 +425,11 @@ class Exchange:
         host = pool.host_line
         if self.route.preserves_host and head.host:
             host = host_line(head.host)
-        data = request_head(head, self._target, host, self._forwarded, self.request_id, self._is_trusted)
-        if self._held is not None:
+        lines = self._forwarded
+        if self.request_lines:
+            lines += self.request_lines
+        data = request_head(head, self._target, host, lines, self.request_id, self._is_trusted)
+        if self._held:
             data = b"".join((data, *self._held))
         if not self.request_done:
             self.downstream.resume_reading()  # before the first write, which may pause it again
@@ -332,19 +437,22 @@ class Exchange:
         if self.request_done:
             upstream.await_head(self._deadline)
 
-    def _is_replayable(self) -> bool:
-        """Say whether this request could be sent again if its connection turns out to be dead."""
+    def is_idempotent(self) -> bool:
+        """Say whether the backend may get this request twice, by its method (RFC 9110 section 9.2.2)."""
         return self.head.method in IDEMPOTENT
 
-    def _may_resend(self, error: UpstreamError) -> bool:
-        """Decide by what has been sent (RFC 9110 section 9.2.2); what is gone cannot be sent again."""
-        is_whole = self._held is not None or self.request_bytes == len(self.head.raw)
-        return is_whole and (error.retry is Retry.ALWAYS or (error.retry is Retry.IDEMPOTENT and self._is_replayable()))
+    def has_time_for(self, pause: float) -> bool:
+        """Say whether there is time for another attempt after a pause."""
+        return self._deadline == 0 or self.downstream.plane.ticker.now + pause < self._deadline
+
+    def is_whole(self) -> bool:
+        """Say whether what has come of the request is still here, so that it could be sent again."""
+        return self._held is not None or self.request_bytes == len(self.head.raw)
 
     def _drop_upstream(self) -> None:
-        if self._connecting is not None:
-            self._connecting.cancel()
-            self._connecting = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
         if self.upstream is not None:
             self.upstream.abort()
             self.upstream = None
@@ -365,7 +473,7 @@ class Exchange:
         if reply.error is not None:
             self._note(reply.error)
         path = self.head.target.partition(b"?")[0].decode("latin-1")
-        lines = downstream.plane.ticker.date_line + self.snapshot.via + self._connection_line()
+        lines = downstream.plane.ticker.date_line + self.snapshot.via + self._connection_line() + self.lines
         data = local_reply(reply, self.request_id, lines, path=path, has_body=self.head.method != b"HEAD")
         self.response_bytes += len(data)
         downstream.plane.row.add(layout.LOCAL_REPLIES, 1)
@@ -390,7 +498,7 @@ class Exchange:
         date = b"" if head.has_date else self.downstream.plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
         via, connection = self.snapshot.via, self._connection_line()
-        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, b"\r\n", data)
+        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, self.lines, b"\r\n", data)
         return response_head(head, own)
 
     def _connection_line(self) -> bytes:
@@ -403,11 +511,14 @@ class Exchange:
         plane = self.downstream.plane
         row = plane.row
         self._leave_backend()
+        self.attempts.end()
         plane.in_flight -= 1
         row.add(_IN_FLIGHT, -1)
         row.add(_RESPONSES_1XX + min(self.status // 100, 5) - 1, 1)  # RFC 9110 section 15: 600 and up are errors
         if self.route is not None:
             row.add(self.route.column, 1)
+            if self.route.crowd is not None:
+                self.route.crowd.left(self, self._is_admitted)
         row.add(_BYTES_IN, self.request_bytes)
         row.add(_BYTES_OUT, self.response_bytes)
         if plane.access_log is not None:

@@ -5,19 +5,23 @@ from kairos._speedups.matcher cimport Matcher
 
 @cython.final
 cdef class ProxyRoute:
-    cdef readonly object balancer
+    cdef public object balancer
     cdef readonly Py_ssize_t body_bytes
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds
     cdef readonly Py_ssize_t column
     cdef readonly double connect_seconds
+    cdef readonly object crowd
     cdef readonly double exchange_seconds
-    cdef readonly tuple filters
+    cdef public tuple filters
     cdef readonly object head_limits
     cdef readonly str pattern
     cdef readonly bint preserves_host
     cdef readonly double response_head_seconds
     cdef readonly double response_stall_seconds
+    cdef readonly object retry
+    cdef public tuple targets
+    cdef public bint waits
 
 
 @cython.final

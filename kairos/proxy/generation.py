@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
-from kairos.filters import Filter
+from kairos.filters import Filter, WaitingFilter
 from kairos.proxy.client import Forwarding
+from kairos.proxy.recovery import RetryPolicy
 from kairos.proxy.ticker import NEVER
 from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
-    from kairos.proxy.pool import Pool
+    from kairos.proxy.crowd import Crowd
+    from kairos.proxy.target import Target
 
 
 class ProxyRoute:
@@ -25,6 +27,7 @@ class ProxyRoute:
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "crowd",
         "exchange_seconds",
         "filters",
         "head_limits",
@@ -32,24 +35,34 @@ class ProxyRoute:
         "preserves_host",
         "response_head_seconds",
         "response_stall_seconds",
+        "retry",
+        "targets",
+        "waits",
     )
 
     def __init__(
         self,
         pattern: str,
         filters: Sequence[Filter],
-        balancer: "Balancer[Pool]",
+        balancer: "Balancer[Target]",
         column: int,
         *,
         limits: Limits | None = None,
         has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
+        targets: "Sequence[Target]" = (),
+        retry: RetryPolicy | None = None,
+        crowd: "Crowd | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
+        self.waits = any(isinstance(step, WaitingFilter) for step in filters)
         self.balancer = balancer
+        self.targets = tuple(targets)
+        self.retry = retry
+        self.crowd = crowd  # None where its requests are not limited
         self.column = column
         self.preserves_host = preserves_host
         self.head_limits = limits if has_own_head_limits else None

@@ -13,6 +13,7 @@ cdef class DataPlane:
     cdef object _clock
     cdef bytes _random
     cdef public object access_log
+    cdef public set crowds
     cdef public set downstreams
     cdef public object hangups
     cdef public Py_ssize_t in_flight
@@ -20,6 +21,7 @@ cdef class DataPlane:
     cdef public bint is_ready
     cdef public object limit_log
     cdef public object loop
+    cdef public object retry_budget
     cdef public Cells row
     cdef public Snapshot snapshot
     cdef public double started_clock

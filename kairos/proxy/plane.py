@@ -9,10 +9,12 @@ from kairos._speedups import coarse_time, uuid4
 from kairos.proxy.hangups import Hangups
 from kairos.proxy.limits import LimitLog
 from kairos.proxy.ticker import Ticker
+from kairos.resilience.retry import Budget
 from kairos.shm.zone import Row
 
 if TYPE_CHECKING:
     from kairos.proxy.access_log import AccessLog
+    from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import Snapshot
 
@@ -27,6 +29,7 @@ class DataPlane:
         "_clock",
         "_random",
         "access_log",
+        "crowds",
         "downstreams",
         "hangups",
         "in_flight",
@@ -34,6 +37,7 @@ class DataPlane:
         "is_ready",
         "limit_log",
         "loop",
+        "retry_budget",
         "row",
         "snapshot",
         "started_clock",
@@ -62,6 +66,9 @@ class DataPlane:
         self.access_log: AccessLog | None = None
         self.limit_log = LimitLog()
         self.downstreams: set[Downstream] = set()
+        self.crowds: set[Crowd] = set()  # those in which requests wait
+        self.retry_budget = Budget()
+        self.ticker.on_tick(self._move_up)
         self.in_flight = 0
         self.is_ready = False
         self.is_draining = False
@@ -71,6 +78,11 @@ class DataPlane:
     def time(self) -> float:
         """Return the time: some milliseconds ago, where `ticker.now` may be some hundreds."""
         return coarse_time() if self._clock is None else self._clock()
+
+    def _move_up(self, now: float) -> None:
+        """Let requests in that wait, if there is room by now."""
+        for crowd in tuple(self.crowds):
+            crowd.move_up(now)
 
     def request_id(self) -> bytes:
         """Return a random UUID (RFC 9562 section 5.4)."""

@@ -1,5 +1,6 @@
 cimport cython
 
+from kairos._speedups.selection cimport Loads
 from kairos.protocols.http1.head cimport ResponseHead
 from kairos.proxy.generation cimport Snapshot
 from kairos.proxy.plane cimport DataPlane
@@ -17,6 +18,8 @@ cdef class Pool:
     cdef object _connector
     cdef readonly Py_ssize_t gauge
     cdef list _idle
+    cdef Loads _loads
+    cdef Py_ssize_t _opened
     cdef DataPlane _plane
     cdef Reuse _reuse
     cdef list _watched

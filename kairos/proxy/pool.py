@@ -1,10 +1,13 @@
 """The connections to one backend: idle ones to take, and how many exchanges it has in flight."""
 
 import random
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from kairos._speedups.selection import Loads
 from kairos.config.document import Backend, Tls
+from kairos.errors import Overloaded
 from kairos.protocols.http1.serialize import host_line
 from kairos.proxy.connector import TLS_SCHEMES, Connector
 from kairos.proxy.reuse import Reuse
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from kairos.protocols.http1.head import ResponseHead
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.upstream import Upstream
-    from kairos.shm.zone import Zone
+    from kairos.shm.zone import Row, Zone
 
 TRUSTED_SECONDS = 0.25  # so long after its last answer a connection is taken without a look at its socket
 JITTER = 0.1  # of the life of a connection, so that those opened together do not end together
@@ -43,6 +46,8 @@ class Pool:
         "__weakref__",
         "_connector",
         "_idle",
+        "_loads",
+        "_opened",
         "_plane",
         "_reuse",
         "_watched",
@@ -54,11 +59,19 @@ class Pool:
     )
 
     def __init__(
-        self, plane: "DataPlane", backend: Backend, gauge: int, keep_alive: KeepAlive | None = None
+        self,
+        plane: "DataPlane",
+        backend: Backend,
+        gauge: int,
+        opened: int,
+        rows: "Sequence[Row]",
+        keep_alive: KeepAlive | None = None,
     ) -> None:
-        """`gauge` is the column of the worker's row that tells how many exchanges the backend has in flight.
+        """Make it without connections.
 
-        `keep_alive` is what is known of its connections; without it nothing is learned.
+        `gauge` is the column of a row that tells how many exchanges the backend has in flight, `opened` that of its
+        connections; `rows` are those of all workers. `keep_alive` is what is known of how long they last; without it
+        nothing is learned.
         """
         self.backend = backend
         self.host_line = host_line(backend.authority.encode())
@@ -66,6 +79,8 @@ class Pool:
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
         self.gauge = gauge
+        self._opened = opened
+        self._loads = Loads(rows, [opened])
         self._idle: list[Upstream] = []
         self._watched: list[Upstream] = []
         self._connector = Connector(plane, backend)
@@ -134,6 +149,10 @@ class Pool:
             while kept:
                 kept.pop().close()
 
+    def opened(self, change: int) -> None:
+        """Count a connection that has been opened (1) or has ended (-1)."""
+        self._plane.row.add(self._opened, change)
+
     def entered(self) -> None:
         """Count an exchange that this backend has in flight."""
         self._plane.row.add(self.gauge, 1)
@@ -142,9 +161,21 @@ class Pool:
         """Count it no more."""
         self._plane.row.add(self.gauge, -1)
 
-    async def connect(self, seconds: float) -> "Upstream":
-        """Open a connection within `seconds`. Raises UpstreamError, after which any request may be sent elsewhere."""
-        upstream = await self._connector.connect(self, seconds)
+    async def connect(self, seconds: float, most: int = 0) -> "Upstream":
+        """Open a connection within `seconds`, unless there are `most` already over all workers; 0 is any number.
+
+        Raises UpstreamError or Overloaded, after which any request may be sent elsewhere.
+        """
+        self._reuse.is_bounded = most > 0
+        row = self._plane.row
+        row.add(self._opened, 1)  # before they are compared, so that two workers never both open the last one
+        try:
+            if most and self._loads.load(0) > most:
+                setting = "concurrency.max_connections_per_backend"
+                raise Overloaded(most, setting=setting, reason="backend_connections_busy")
+            upstream = await self._connector.connect(self, seconds)
+        finally:
+            row.add(self._opened, -1)  # from here on the connection counts itself
         life = self._plane.snapshot.upstream_life_seconds
         if life:
             upstream.expires = self._plane.ticker.now + life * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
@@ -184,7 +215,7 @@ class Pool:
     def _watch_until(self, upstream: "Upstream", deadline: float) -> None:
         plane, watched = self._plane, self._watched
         is_apart = all(abs(upstream.idle_since - other.idle_since) >= APART_SECONDS for other in watched)
-        is_of_use = is_apart and len(watched) < MOST_WATCHED and self._reuse.learns(plane.snapshot)
+        is_of_use = is_apart and len(watched) < MOST_WATCHED and self._reuse.may_watch(plane.snapshot)
         if not is_of_use or upstream.is_closing or plane.is_draining or plane.ticker.now >= upstream.expires:
             upstream.close()
             return
@@ -207,9 +238,11 @@ class Pools:
         key = (backend.scheme, backend.host, backend.port, backend.tls)
         pool = self._pools.get(key)
         if pool is None:
-            gauge = self._zone.gauge(f"in flight {backend.scheme}://{backend.host}:{backend.port}")
+            address = f"{backend.scheme}://{backend.host}:{backend.port}"
+            gauge, opened = self._zone.gauge(f"in flight {address}"), self._zone.gauge(f"open {address}")
             ages, counts = (self._zone.word(f"closes by {what} {key}".encode()) for what in ("age", "count"))
-            pool = self._pools[key] = Pool(self._plane, backend, gauge, KeepAlive(self._zone.cells, ages, counts))
+            keep_alive = KeepAlive(self._zone.cells, ages, counts)
+            pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows, keep_alive)
         return pool
 
     def close(self) -> None:

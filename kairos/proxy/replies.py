@@ -49,7 +49,7 @@ def _error_lines(error: KairosError) -> bytes:
     if isinstance(error, MethodNotAllowed):
         return b"Allow: %b\r\n" % error.allow.encode()
     if error.status == 503:
-        return b"Retry-After: 1\r\n"
+        return b"Retry-After: %d\r\n" % error.retry_after
     if error.status == 401:
         return b'WWW-Authenticate: Bearer realm="kairos"\r\n'
     return b""

@@ -16,6 +16,7 @@ cdef class Reuse:
     cdef object _keep_alive
     cdef Py_ssize_t _learned_requests
     cdef double _learned_seconds
+    cdef public bint is_bounded
 
     cpdef bint learns(self, Snapshot snapshot) except -1
     cpdef double idle_seconds(self, Snapshot snapshot) except -1
@@ -23,6 +24,7 @@ cdef class Reuse:
     cpdef bint has_served_all(self, Py_ssize_t requests) except -1
     cpdef hinted(self, bytes raw)
     cpdef double _unlearned_seconds(self, Snapshot snapshot) except -1
+    cpdef double _most_seconds(self, Snapshot snapshot) except -1
 
 
 cdef Py_ssize_t _least(Py_ssize_t one, Py_ssize_t other) except -1

@@ -28,6 +28,7 @@ class Reuse:
         "_keep_alive",
         "_learned_requests",
         "_learned_seconds",
+        "is_bounded",
     )
 
     def __init__(self, keep_alive: KeepAlive | None) -> None:
@@ -41,10 +42,15 @@ class Reuse:
         self._learned_requests = 0  # 0 is unknown
         self._hint_seconds = -1.0
         self._hint_requests = 0
+        self.is_bounded = False  # whether connections are scarce: then none is kept for longer than usual
 
     def learns(self, snapshot: "Snapshot") -> bool:
         """Say whether what is seen of the backend counts."""
         return self._cells is not None and snapshot.learns_keep_alive
+
+    def may_watch(self, snapshot: "Snapshot") -> bool:
+        """Say whether a connection may stay open only to see when the backend closes it."""
+        return self.learns(snapshot) and not self.is_bounded
 
     def idle_seconds(self, snapshot: "Snapshot") -> float:
         """Return the age up to which an idle connection is used."""
@@ -53,7 +59,7 @@ class Reuse:
         if self._cells.load(self._ages) != self._ages_word:  # type: ignore[union-attr]
             self._read()
         if self._learned_seconds >= 0:
-            return min(self._learned_seconds, snapshot.upstream_idle_most)
+            return min(self._learned_seconds, self._most_seconds(snapshot))
         return self._unlearned_seconds(snapshot)
 
     def requests(self, snapshot: "Snapshot") -> int:
@@ -90,8 +96,11 @@ class Reuse:
 
     def _unlearned_seconds(self, snapshot: "Snapshot") -> float:
         if self._hint_seconds >= 0:
-            return min(self._hint_seconds, snapshot.upstream_idle_most)
+            return min(self._hint_seconds, self._most_seconds(snapshot))
         return snapshot.upstream_idle_seconds
+
+    def _most_seconds(self, snapshot: "Snapshot") -> float:
+        return snapshot.upstream_idle_seconds if self.is_bounded else snapshot.upstream_idle_most
 
     def _read(self) -> None:
         """Read the words again. They are noted first: what changes meanwhile is read the next time."""

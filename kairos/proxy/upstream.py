@@ -174,6 +174,7 @@ class Upstream:
         self._unsent = self._transport.get_write_buffer_size
         self._plane.ticker.watch(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, 1)
+        self._pool.opened(1)
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
@@ -207,6 +208,7 @@ class Upstream:
         self._socket = None
         self._plane.ticker.forget(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, -1)
+        self._pool.opened(-1)
         if self._spare is not None:
             self._read_what_is_left(self._spare)
         if self._exchange is None:
@@ -302,6 +304,8 @@ class Upstream:
             self._take_head(text[:end])
             data, searched = text[end:size], 0
         self._buffer = b""
+        if self._exchange is None:
+            return
         self._read_body(data)
 
     def _take_head(self, raw: bytes) -> None:
@@ -319,7 +323,8 @@ class Upstream:
         self._listen()
         if self._left == _CHUNKED:
             self._chunks = ChunkedReader()
-        exchange.begin_response(head)
+        if not exchange.begin_response(head):
+            return  # the request goes elsewhere
 
     def _take_interim(self, head: ResponseHead, exchange: "Exchange") -> None:
         if head.status == 101:

@@ -29,6 +29,7 @@ UPSTREAM_REUSES = 9
 UPSTREAM_FAILURES = 10
 BYTES_IN = 11  # from clients
 BYTES_OUT = 12  # to clients
+RETRIES = 13  # requests that were sent again after a pause
 # Gauges say how things are; the supervisor zeroes those of a dead worker.
 CONNECTIONS_OPEN = 32
 IN_FLIGHT = 33

@@ -30,8 +30,6 @@ WITHOUT_EFFECT = [
     (config(cors={}), "/cors"),
     (config(metrics={}), "/metrics"),
     (config(server={"tls": TLS}), "/server/tls"),
-    (config(router(retry={})), "/routers/0/retry"),
-    (config(router(circuit_breaker={})), "/routers/0/circuit_breaker"),
     (config(router(request_transformation={})), "/routers/0/request_transformation"),
     (config(router(response_transformation={})), "/routers/0/response_transformation"),
     (config(router(protocol="websocket")), "/routers/0/protocol"),
@@ -126,7 +124,7 @@ def block_at(pattern: str) -> type[Block] | None:
     return block
 
 
-@pytest.mark.parametrize("key", ["retry", "circuit_breaker", "request_transformation"])
+@pytest.mark.parametrize("key", ["request_transformation", "response_transformation"])
 def test_what_is_no_setting_at_all_is_not_called_inactive(operator: Operator, key: str) -> None:
     given = config(router("/a", **{key: 7}))
     assert [finding.level for finding in operator.findings(given)] == ["error"]

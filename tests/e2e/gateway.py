@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -85,6 +86,14 @@ class Gateway:
             return Answer(response.status, response.headers, response.read())
         finally:
             connection.close()
+
+    def is_refused(self) -> bool:
+        """Say whether nobody listens at the gateway's port."""
+        try:
+            socket.create_connection((HOST, self.port), PATIENCE_SECONDS).close()
+        except ConnectionRefusedError:
+            return True
+        return False
 
     def connect(self) -> http.client.HTTPConnection:
         """Open a connection, for tests that keep one alive or look at its bytes."""

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+from collections.abc import Collection
 from typing import Self
 
 from tests.e2e.gateway import HOST
@@ -11,16 +12,16 @@ from tests.e2e.log import PATIENCE_SECONDS
 class Load:
     """Request one path again and again for the time of a `with` block.
 
-    A request that was sent and not answered with `status` is a failure. That nobody listens any more is none: it ends
-    the client.
+    A request that was sent and not answered with an `expected` status is a failure. That nobody listens any more is
+    none: it ends the client.
     """
 
-    def __init__(self, port: int, path: str, *, clients: int = 8, status: int = 200) -> None:
+    def __init__(self, port: int, path: str, *, clients: int = 8, expected: Collection[int] = (200,)) -> None:
         self.failures: list[str] = []
         self.answered = 0
         self._address = (HOST, port)
         self._path = path
-        self._status = status
+        self._expected = expected
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, name=f"client {i}", daemon=True) for i in range(clients)]
@@ -54,15 +55,18 @@ class Load:
             except ConnectionRefusedError:
                 return
             try:
-                connection.request("GET", self._path)
+                self._send(connection)
                 response = connection.getresponse()
                 response.read()
             except (OSError, http.client.HTTPException) as error:
                 self._note(failure=repr(error))
                 connection.close()
             else:
-                self._note(failure="" if response.status == self._status else f"status {response.status}")
+                self._note(failure="" if response.status in self._expected else f"status {response.status}")
         connection.close()
+
+    def _send(self, connection: http.client.HTTPConnection) -> None:
+        connection.request("GET", self._path)
 
     def _note(self, failure: str) -> None:
         with self._changed:
@@ -71,3 +75,17 @@ class Load:
             else:
                 self.answered += 1
             self._changed.notify_all()
+
+
+class Posts(Load):
+    """Send POST requests, each with a number of its own as the body; `sent` has them all."""
+
+    def __init__(self, port: int, path: str, *, clients: int = 2, expected: Collection[int] = (200,)) -> None:
+        super().__init__(port, path, clients=clients, expected=expected)
+        self.sent = 0
+
+    def _send(self, connection: http.client.HTTPConnection) -> None:
+        with self._changed:
+            self.sent += 1
+            number = self.sent
+        connection.request("POST", self._path, b"%d" % number)

@@ -26,15 +26,6 @@ def workers_of(gateway: Gateway) -> list[int]:
     return [int(pid) for pid in children.read_text().split()]
 
 
-def is_refused(gateway: Gateway) -> bool:
-    """Say whether nobody listens at the gateway's port."""
-    try:
-        socket.create_connection((HOST, gateway.port), PATIENCE_SECONDS).close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
 def test_replaces_a_killed_worker(start_gateway: Callable[..., Gateway], origin: Origin) -> None:
     gateway = start_gateway(config(route("/a", origin)), workers=2)
     victim, survivor = workers_of(gateway)
@@ -115,7 +106,7 @@ def test_a_request_under_way_is_finished_and_the_connection_closed(
     origin.wait_for(1)
 
     gateway.send(SIGTERM)
-    while not is_refused(gateway):  # when nobody listens any more, the worker drains
+    while not gateway.is_refused():  # when nobody listens any more, the worker drains
         pass
     origin.release()
 
@@ -133,7 +124,7 @@ def test_workers_end_when_the_supervisor_is_killed(start_gateway: Callable[..., 
 
     gateway.log.wait_for_end()  # every worker held the log open
     gateway.process.wait(PATIENCE_SECONDS)
-    assert is_refused(gateway)
+    assert gateway.is_refused()
 
 
 class TestStartFailures:

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from kairos.config.document import Retry
 from kairos.proxy.exchange import Exchange
 from kairos.shm import layout
 from tests.proxy.messages import CONNECT_SECONDS, GET, LARGE, LATE, OK, OK_SENT, POSTS, error_of
@@ -258,7 +259,10 @@ def exchanges_of(client: Peer) -> list[Exchange]:
     return [one for one in gc.get_objects() if isinstance(one, Exchange) and one.downstream is client.protocol]
 
 
-FATES = ["answered", "refused", "timeout", "left", "left connecting", "cut short", "malformed", "local", "stale", "413"]
+FATES = [
+    *("answered", "refused", "timeout", "left", "left connecting", "cut short", "malformed", "local", "stale", "413"),
+    "retried",
+]
 
 
 @pytest.mark.usefixtures("without_gc")
@@ -266,6 +270,8 @@ FATES = ["answered", "refused", "timeout", "left", "left connecting", "cut short
 def test_an_exchange_leaves_nothing_to_collect(world: World, server: Server, client: Peer, fate: str) -> None:
     server.error = refused if fate == "refused" else None
     server.is_silent = fate in ("timeout", "left connecting")
+    if fate == "retried":
+        world.configure(world.route("/{rest...}", server, retry=Retry(jitter=False)))
     if fate == "stale":
         client.sends(GET)
         server.connection.sends(OK)
@@ -287,6 +293,10 @@ def test_an_exchange_leaves_nothing_to_collect(world: World, server: Server, cli
         server.connection.leaves()
     elif fate == "malformed":
         server.connection.sends(b"nonsense\r\n\r\n")
+    elif fate == "retried":
+        server.connection.leaves()
+        world.pass_time(0.25)
+        server.connection.sends(OK)
     elif fate == "stale":
         server.connection.leaves()
         server.connection.leaves()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from kairos.config.document import Timeouts
+from kairos.protocols.http1.head import ResponseHead
 from kairos.proxy.pool import MOST_WATCHED, Pool, Pools
 from kairos.shm import layout
 from tests.proxy.messages import CONNECT_SECONDS, GET, IDLE_SECONDS, LATE, OK, POST
@@ -347,3 +348,19 @@ def is_used_after(seconds: float, pool: Pool, world: World) -> bool:
     pool.give(upstream)
     world.pass_time(seconds)
     return pool.take(True) is upstream
+
+
+def test_where_connections_are_scarce_none_is_watched_or_kept_for_longer_than_usual(
+    world: World, server: Server
+) -> None:
+    pool = Pools(world.plane, world.zone).of(server.backend)
+    upstream = world.loop.run_until_complete(pool.connect(CONNECT_SECONDS, 5))
+    upstream.requests = 1
+    pool.hinted(ResponseHead(HINT.removesuffix(b"ok"), to_head=False))
+    pool.give(upstream)
+
+    world.pass_time(IDLE_SECONDS - 0.25)
+    assert pool.take(True) is upstream
+    pool.give(upstream)
+    world.pass_time(IDLE_SECONDS + LATE)
+    assert upstream.is_closing

@@ -23,7 +23,7 @@ from kairos.shm import layout
 from tests.proxy.messages import CONNECT_SECONDS, IDLE_SECONDS, TIMEOUTS
 from tests.proxy.world import Server, World, plane_on
 
-GAUGE = 40  # any column of the row
+GAUGE, OPENED = 40, 41  # any columns of the row
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def server(world: World) -> Server:
 
 @pytest.fixture
 def pool(world: World, server: Server) -> Pool:
-    return Pool(world.plane, server.backend, GAUGE)
+    return Pool(world.plane, server.backend, GAUGE, OPENED, ())
 
 
 def opened(world: World, pool: Pool) -> Upstream:
@@ -153,7 +153,7 @@ def test_a_connection_that_is_closed_at_once_was_not_opened(world: World, pool: 
 
 
 def test_a_name_that_is_not_known(world: World) -> None:
-    error = failure(world, Pool(world.plane, Backend("http", "nowhere.test", 80), GAUGE))
+    error = failure(world, Pool(world.plane, Backend("http", "nowhere.test", 80), GAUGE, OPENED, ()))
 
     assert (error.reason, error.retry) == ("name_not_resolved", Retry.ALWAYS)
     assert "nowhere" not in error.message
@@ -167,7 +167,7 @@ def test_all_addresses_of_a_name_are_tried(world: World) -> None:
     world.servers["10.0.0.7", 80].error = ConnectionRefusedError
     world.servers["10.0.0.8", 80].error = ConnectionRefusedError
 
-    opened(world, Pool(world.plane, Backend("http", "three.test", 80), GAUGE))
+    opened(world, Pool(world.plane, Backend("http", "three.test", 80), GAUGE, OPENED, ()))
 
     assert len(world.servers["10.0.0.9", 80].connections) == 1
 
@@ -199,7 +199,7 @@ def listening() -> Iterator[socket.socket]:
 
 def pool_to(plane: DataPlane, sock: socket.socket, scheme: str = "http") -> Pool:
     host, port = sock.getsockname()[:2]
-    return Pool(plane, Backend(scheme, host, port), GAUGE)
+    return Pool(plane, Backend(scheme, host, port), GAUGE, OPENED, ())
 
 
 def test_opens_a_connection_without_delay(run: Any, real: DataPlane, listening: socket.socket) -> None:
@@ -387,11 +387,11 @@ def test_closing_all_pools_ends_what_is_idle(world: World, server: Server) -> No
 
 
 def test_a_pool_tells_whom_it_leads_to(world: World) -> None:
-    pool = Pool(world.plane, Backend("http", "2001:db8::1", 80), GAUGE)
+    pool = Pool(world.plane, Backend("http", "2001:db8::1", 80), GAUGE, OPENED, ())
 
     assert (pool.address, pool.host_line) == ("http://[2001:db8::1]", b" HTTP/1.1\r\nHost: [2001:db8::1]\r\n")
     assert not pool.is_tls
-    assert Pool(world.plane, Backend("https", "example.com", 443), GAUGE).is_tls
+    assert Pool(world.plane, Backend("https", "example.com", 443), GAUGE, OPENED, ()).is_tls
 
 
 def test_connecting_takes_no_longer_than_the_limit(world: World, pool: Pool, server: Server) -> None:

@@ -66,3 +66,17 @@ def test_a_new_beginning_forgets_the_time_before(progress: Progress) -> None:
     progress.advanced(2030.0, 500 + 6000)
 
     assert progress.look(2060.0) == 2090.0
+
+
+def test_an_upload_of_2_gib_at_a_megabyte_per_second_passes_and_a_byte_in_ten_seconds_does_not() -> None:
+    upload, trickle = Progress(60.0, 128.0), Progress(60.0, 128.0)
+    deadlines = [upload.begin(0.0, 0), trickle.begin(0.0, 0)]
+    for second in range(1, 2148):
+        upload.advanced(float(second), second * 1_000_000)
+        trickle.advanced(float(second), second // 10)
+        for index, flow in enumerate((upload, trickle)):
+            if deadlines[index] and deadlines[index] <= second:
+                deadlines[index] = flow.look(float(second))
+                assert index == 1 or deadlines[index]
+        if second == 60:
+            assert deadlines[1] == 0.0  # cut at the first look

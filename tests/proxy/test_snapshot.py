@@ -24,7 +24,7 @@ def pools(snapshot: Snapshot, pattern: str) -> list[str]:
     """Return the addresses behind a route."""
     destination = snapshot.router.match(b"GET", b"", pattern.encode()).destination
     assert isinstance(destination, ProxyRoute)
-    return [pool.address for pool in destination.balancer.choices("")]
+    return [target.pool.address for target in destination.balancer.choices("")]
 
 
 def test_routes_lead_to_their_backends(world: World, server: Server) -> None:

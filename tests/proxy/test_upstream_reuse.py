@@ -124,13 +124,32 @@ def test_a_request_that_may_have_been_acted_on_is_not_sent_again(client: Peer, s
     assert len(server.connections) == 1
 
 
-def test_a_body_that_is_under_way_is_not_sent_again(client: Peer, server: Server) -> None:
+def test_what_has_come_of_a_body_is_sent_again(client: Peer, server: Server) -> None:
     idle = reuse(client, server)
     client.sends(PUT[:-4], b"bo")
 
     idle.leaves()
+    client.sends(b"dy")
 
-    assert status_of(client.receives()) == 502
+    assert server.connection is not idle
+    assert server.connection.receives().endswith(b"\r\n\r\nbody")
+    server.connection.sends(OK)
+    assert masked(client.receives()) == OK_SENT
+
+
+@pytest.mark.parametrize("size", [64 << 10, 65 << 10])
+def test_a_body_is_kept_up_to_64_kib(client: Peer, server: Server, size: int) -> None:
+    idle = reuse(client, server)
+    client.sends(PUT[:-4].replace(b"Length: 4", b"Length: 100000"), b"x" * (size - 200))
+    client.sends(b"x" * 100)
+
+    idle.leaves()
+
+    if size > 64 << 10:
+        assert status_of(client.receives()) == 502
+    else:
+        assert server.connection is not idle
+        client.leaves()
 
 
 @pytest.mark.parametrize("begun", [b"HTTP/1.1 200", b"HTTP/1.1 103 Early Hints\r\n\r\n"])

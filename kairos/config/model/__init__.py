@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kairos.config.model.base import Block, Prefixed, SecretText
+from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
 from kairos.config.model.security import AccessList, Cors, Jwt
 from kairos.config.model.server import BuiltinRoutes, Logging, Server
@@ -57,6 +58,10 @@ class Config(Block):
     """How large requests may be, and how many there may be at a time; null takes the defaults."""
     timeouts: Timeouts | None = None
     """How long each phase of a request may take; null takes the defaults."""
+    circuit_breaker: CircuitBreaker | None = None
+    """When a backend that keeps failing is left alone; null takes the defaults."""
+    outlier_detection: OutlierDetection | None = None
+    """When a backend whose answers are errors is taken out; null takes the defaults."""
     metrics: Metrics | None = None
     """The Prometheus endpoint."""
     ai: Ai | None = None

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
-from kairos.config.model.resilience import CircuitBreaker, Retry
+from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList
 from kairos.config.model.timeouts import RouteTimeouts
 from kairos.config.model.traffic import RateLimit, RouteLimits
@@ -190,7 +190,12 @@ class Router(Block):
     retry: Retry | None = None
     """How a failed attempt is made again; null means never."""
     circuit_breaker: CircuitBreaker | None = None
-    """When a backend that keeps failing is left alone."""
+    """When a backend that keeps failing is left alone; null takes that of the gateway, which routes share. A block
+    here looks only at the requests of this route."""
+    outlier_detection: OutlierDetection | None = None
+    """When a backend whose answers are errors is taken out; null takes that of the gateway."""
+    concurrency: Concurrency | None = None
+    """How much the route and its backends take at a time; null is any number."""
     rate_limit: RateLimit | None = None
     """How many requests are let through."""
     access_list: AccessList | None = None

@@ -38,8 +38,9 @@ class Timeouts(Block):
     learn_keep_alive: bool = True
     """Whether the gateway learns after how many seconds and requests each backend closes its connections, from when it
     does and from its `Keep-Alive` fields, and uses none that is about to be closed. For that, up to 3 connections per
-    backend and worker that are too old to be used stay open until the backend closes them, 6 minutes at most. false:
-    what backends do and say changes nothing, and no connection stays open beyond `upstream_idle_seconds`."""
+    backend and worker that are too old to be used stay open until the backend closes them, 6 minutes at most; but none
+    does, nor is one used for longer than usual, where `max_connections_per_backend` makes them scarce. false: what
+    backends do and say changes nothing, and no connection stays open beyond `upstream_idle_seconds`."""
     upstream_life_seconds: Seconds = 3600.0
     """The age at which a backend's connection takes no more requests."""
     upstream_requests: Unsigned32 = 10_000

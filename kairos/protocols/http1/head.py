@@ -239,7 +239,9 @@ def is_host(value: bytes) -> bool:
 def _length(value: bytes) -> int:
     """Read a Content-Length of digits; what nobody can send is cut to the largest size there is."""
     if len(value) > _FEW_DIGITS:
-        return min(int(value), sys.maxsize)
+        value = value.lstrip(b"0")
+        if len(value) > _FEW_DIGITS:
+            return sys.maxsize if len(value) > _FEW_DIGITS + 1 else min(int(value), sys.maxsize)
     text = value  # a pointer when compiled
     length = 0
     for at in range(len(value)):

@@ -362,3 +362,18 @@ def test_a_malformed_response_is_refused(raw: bytes) -> None:
 
 def test_a_change_of_protocols_is_a_valid_response() -> None:
     assert response(b"HTTP/1.1 101 Switching Protocols", b"Connection: upgrade", b"Upgrade: x").status == 101
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        (b"0" * 5000, 0),
+        (b"0" * 5000 + b"5", 5),
+        (b"999999999999999999", 10**18 - 1),
+        (b"9223372036854775806", sys.maxsize - 1),
+        (b"9223372036854775808", sys.maxsize),
+    ],
+)
+def test_a_length_may_have_any_number_of_digits(text: bytes, length: int) -> None:
+    assert request(b"POST / HTTP/1.1", b"Content-Length: " + text).body_length == length
+    assert response(b"HTTP/1.1 200 OK", b"Content-Length: " + text).body_length == length
