@@ -240,10 +240,16 @@ class Pools:
         if pool is None:
             address = f"{backend.scheme}://{backend.host}:{backend.port}"
             gauge, opened = self._zone.gauge(f"in flight {address}"), self._zone.gauge(f"open {address}")
-            ages, counts = (self._zone.word(f"closes by {what} {key}".encode()) for what in ("age", "count"))
-            keep_alive = KeepAlive(self._zone.cells, ages, counts)
-            pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows, keep_alive)
+            learned = self._learned(key)
+            pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows, learned)
         return pool
+
+    def _learned(self, key: tuple[str, str, int, Tls | None]) -> KeepAlive | None:
+        """Return what all workers know of a backend; None if there is no room for it: a word of many tells nothing."""
+        cells = self._zone.cells
+        folded = cells.load(layout.WORDS_FOLDED)
+        ages, counts = (self._zone.word(f"closes by {what} {key}".encode()) for what in ("age", "count"))
+        return KeepAlive(cells, ages, counts) if cells.load(layout.WORDS_FOLDED) == folded else None
 
     def close(self) -> None:
         """Close every idle connection."""

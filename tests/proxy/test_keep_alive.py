@@ -9,6 +9,7 @@ from kairos.config.document import Timeouts
 from kairos.protocols.http1.head import ResponseHead
 from kairos.proxy.pool import MOST_WATCHED, Pool, Pools
 from kairos.shm import layout
+from kairos.shm.zone import Zone
 from tests.proxy.messages import CONNECT_SECONDS, GET, IDLE_SECONDS, LATE, OK, POST
 from tests.proxy.origins import TimedOrigin
 from tests.proxy.world import Peer, Server, World, status_of
@@ -340,6 +341,35 @@ def test_what_one_worker_has_learned_holds_for_all(world: World, server: Server,
     assert is_used_after(0.75, other, world)
     assert not is_used_after(1.0, other, world)
     other.close()
+
+
+def test_what_is_learned_outlives_the_routes(
+    world: World, server: Server, origin: TimedOrigin, chance: random.Random
+) -> None:
+    origin.timeout = 1.0
+    Traffic(world, origin, chance).until_closed(ENOUGH)
+    world.configure()
+    world.pass_time(2)
+    world.configure(world.route("/{rest...}", server))
+
+    origin.oldest_reuse = 0.0
+    Traffic(world, origin, chance).sweeps(100)
+
+    assert 0.8 < origin.oldest_reuse < 0.95
+
+
+def test_nothing_is_learned_where_there_is_no_room_for_it(world: World, server: Server) -> None:
+    zone = Zone(1, columns=64, words=1)
+    zone.word(b"another")
+    pool = Pools(world.plane, zone).of(server.backend)
+    upstream = world.loop.run_until_complete(pool.connect(CONNECT_SECONDS))
+    upstream.requests = 1
+
+    pool.hinted(ResponseHead(HINT.removesuffix(b"ok"), to_head=False))
+    pool.give(upstream)
+    world.pass_time(IDLE_SECONDS + LATE)
+
+    assert upstream.is_closing
 
 
 def is_used_after(seconds: float, pool: Pool, world: World) -> bool:
