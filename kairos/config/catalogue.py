@@ -22,6 +22,7 @@ LOCALHOST = ("localhost", "127.0.0.1", "::1")
 MANY_METHODS, MANY_PARAMETERS, MANY_DYNAMIC_ROUTES = 4, 3, 50
 DNS_PORT, FTP_PORTS = 53, (21, 22)
 TLS_SCHEMES = ("https", "wss", "ftps")
+WEIGHTED = ("weighted", "least_request", "peak_ewma", "consistent_hash")
 EVERYBODY = ("0.0.0.0/0", "::/0")
 
 
@@ -74,22 +75,28 @@ def route(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draf
     if not validated.is_in_doubt((*path, "protocol")):
         yield from protocol_methods(router, path)
     yield from backends(router, path, validated)
-    yield from weights(router, path, validated)
+    yield from balancing(router, path, validated)
     if router.limits:
         yield from head_limits(router.limits, (*path, "limits"), validated)
     if router.retry:
         yield from backoff(router.retry, (*path, "retry"), validated)
 
 
-def weights(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
-    """Look for shares that somebody asks for and does not get."""
+def balancing(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for what somebody asks of the balancer and does not get with its strategy."""
     strategy, given = router.load_balancing_strategy, [backend.weight for backend in router.upstream()]
-    if strategy == "weighted" or len(set(given)) < 2 or validated.is_in_doubt((*path, "load_balancing_strategy")):
+    if validated.is_in_doubt((*path, "load_balancing_strategy")):
         return
-    first = next(index for index, weight in enumerate(given) if weight != 1)
-    message = f"Weights have no effect with the strategy {strategy}"
-    fix = 'write "load_balancing_strategy": "weighted", or remove the weights'
-    yield Draft("warning", (*path, "backends", first, "weight"), message, fix)
+    if strategy not in WEIGHTED and len(set(given)) > 1:
+        first = next(index for index, weight in enumerate(given) if weight != 1)
+        message = f"Weights have no effect with the strategy {strategy}"
+        fix = 'write "load_balancing_strategy": "weighted", or remove the weights'
+        yield Draft("warning", (*path, "backends", first, "weight"), message, fix)
+    for key in ("hash_on", "balance_factor"):
+        if strategy != "consistent_hash" and key in router.model_fields_set:
+            message = f'"{key}" has no effect with the strategy {strategy}'
+            fix = f'write "load_balancing_strategy": "consistent_hash", or remove "{key}"'
+            yield Draft("warning", (*path, key), message, fix)
 
 
 def head_limits(limits: RouteLimits, path: JsonPath, validated: Validated) -> Iterator[Draft]:

@@ -5,7 +5,7 @@ and a route whose line did not change need not be built again.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -128,6 +128,30 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class HashOn:
+    """By what a consistent hash places a request, and how many times its share a backend may have in flight."""
+
+    kind: str = "client"
+    """`client`, `header`, `cookie` or `path`."""
+    name: str = ""
+    """Of the header field or of the cookie."""
+    factor: float = 1.25
+    """At least 1; 0 is without a bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sticky:
+    """The cookie that leads clients back to their backend."""
+
+    cookie: str = "kairos_backend"
+    ttl: int | None = None
+    """Seconds; None is until the browser's session ends."""
+    key: str | None = field(default=None, repr=False)
+    """The key of the signatures in hex, derived from a secret that stays in the config; None takes one that holds until
+    the gateway is started again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One router of the config: what it matches and where that goes."""
 
@@ -141,6 +165,8 @@ class Route:
     trailing_slash: str = "strict"
     empty_segments: str = "collapse"
     strategy: str = "round_robin"
+    hash_on: HashOn | None = None
+    sticky: Sticky | None = None
     preserve_host: bool = False
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
@@ -159,7 +185,13 @@ class Route:
         fields["methods"] = tuple(fields["methods"])
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
-        for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):
+        for name, block in (
+            ("hash_on", HashOn),
+            ("sticky", Sticky),
+            ("retry", Retry),
+            ("breaker", Breaker),
+            ("outlier", Outlier),
+        ):
             fields[name] = _block(block, fields[name])
         return cls(**fields)
 

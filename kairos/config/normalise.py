@@ -1,5 +1,6 @@
 """Turn a valid config into the document that workers read."""
 
+import hmac
 from dataclasses import dataclass, replace
 
 from kairos.config.authorities import Authorities
@@ -13,9 +14,10 @@ from kairos.config.bounds import (
     route_timeouts,
     timeouts,
 )
-from kairos.config.document import Backend, Document, Route, Settings, Tls
+from kairos.config.document import Backend, Document, HashOn, Route, Settings, Sticky, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
+from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.validate import Validated
 
@@ -114,6 +116,8 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         trailing_slash=router.trailing_slash,
         empty_segments=router.empty_segments,
         strategy=router.load_balancing_strategy,
+        hash_on=hash_on(router),
+        sticky=sticky(router.sticky),
         preserve_host=router.preserve_host,
         limits=route_limits(router.limits, whole.limits),
         timeouts=route_timeouts(router.timeouts, whole.timeouts),
@@ -122,6 +126,27 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
     )
+
+
+def hash_on(router: Router) -> HashOn | None:
+    """Return by what requests are placed; None where nobody asks."""
+    if router.load_balancing_strategy != "consistent_hash":
+        return None
+    factor, given = router.balance_factor, router.hash_on
+    if isinstance(given, str):
+        return HashOn(given, factor=factor)
+    kind = "header" if given.header is not None else "cookie"
+    return HashOn(kind, given.header or given.cookie or "", factor)
+
+
+def sticky(block: StickySessions | None) -> Sticky | None:
+    """Return the cookie of a route."""
+    if block is None:
+        return None
+    key = None
+    if block.secret is not None:
+        key = hmac.digest(block.secret.get_secret_value().encode(), b"kairos sticky sessions", "sha256").hex()
+    return Sticky(block.cookie, block.ttl_seconds, key)
 
 
 def address(host: str, port: int, weight: int, protocol: str, tls: Tls | None) -> Backend:

@@ -1,6 +1,8 @@
 cimport cython
 
 from kairos._speedups.matcher cimport Matcher
+from kairos.protocols.http1.fields cimport Copies
+from kairos.balancing.sticky cimport StickyCookie
 
 
 @cython.final
@@ -11,6 +13,7 @@ cdef class ProxyRoute:
     cdef readonly double body_stall_seconds
     cdef readonly Py_ssize_t column
     cdef readonly double connect_seconds
+    cdef readonly Copies copies
     cdef readonly object crowd
     cdef readonly double exchange_seconds
     cdef public tuple filters
@@ -21,6 +24,7 @@ cdef class ProxyRoute:
     cdef readonly double response_stall_seconds
     cdef readonly object retry
     cdef public tuple targets
+    cdef readonly StickyCookie sticky
     cdef public bint waits
 
 

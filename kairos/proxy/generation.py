@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
 from kairos.filters import Filter, WaitingFilter
+from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
 from kairos.proxy.ticker import NEVER
@@ -13,6 +14,7 @@ from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
+    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.target import Target
 
@@ -27,6 +29,7 @@ class ProxyRoute:
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "copies",
         "crowd",
         "exchange_seconds",
         "filters",
@@ -36,6 +39,7 @@ class ProxyRoute:
         "response_head_seconds",
         "response_stall_seconds",
         "retry",
+        "sticky",
         "targets",
         "waits",
     )
@@ -51,6 +55,8 @@ class ProxyRoute:
         has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
+        copies: Copies = USUAL_COPIES,
+        sticky: "StickyCookie | None" = None,
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
@@ -64,7 +70,9 @@ class ProxyRoute:
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
         self.column = column
+        self.copies = copies
         self.preserves_host = preserves_host
+        self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
         self.body_bytes = limits.body_bytes
         self.body_rate = timeouts.rate

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from kairos._speedups.selection import Loads
+from kairos.balancing.latency import Latency
 from kairos.config.document import Backend, Tls
-from kairos.errors import Overloaded
+from kairos.errors import Overloaded, UpstreamError
 from kairos.protocols.http1.serialize import host_line
 from kairos.proxy.connector import TLS_SCHEMES, Connector
 from kairos.proxy.reuse import Reuse
@@ -56,6 +57,7 @@ class Pool:
         "gauge",
         "host_line",
         "is_tls",
+        "latency",
     )
 
     def __init__(
@@ -81,6 +83,7 @@ class Pool:
         self.gauge = gauge
         self._opened = opened
         self._loads = Loads(rows, [opened])
+        self.latency: Latency | None = None  # measured where a route wants to know
         self._idle: list[Upstream] = []
         self._watched: list[Upstream] = []
         self._connector = Connector(plane, backend)
@@ -174,6 +177,10 @@ class Pool:
                 setting = "concurrency.max_connections_per_backend"
                 raise Overloaded(most, setting=setting, reason="backend_connections_busy")
             upstream = await self._connector.connect(self, seconds)
+        except UpstreamError:
+            if self.latency is not None:
+                self.latency.failed(0.0, self._plane.ticker.now)
+            raise
         finally:
             row.add(self._opened, -1)  # from here on the connection counts itself
         life = self._plane.snapshot.upstream_life_seconds
@@ -243,6 +250,12 @@ class Pools:
             learned = self._learned(key)
             pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows, learned)
         return pool
+
+    def measured(self, pool: Pool) -> Latency:
+        """Return how long a backend takes to answer, over all workers; it is measured from now on."""
+        if pool.latency is None:
+            pool.latency = Latency(self._zone.cells, self._zone.word(f"latency {pool.address}".encode()))
+        return pool.latency
 
     def _learned(self, key: tuple[str, str, int, Tls | None]) -> KeepAlive | None:
         """Return what all workers know of a backend; None if there is no room for it: a word of many tells nothing."""

@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
+from itertools import count
 
 from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
-from kairos.balancing.balancer import Balancer, balancer
+from kairos.balancing.balancer import Balancer, Means, balancer
+from kairos.balancing.sticky import Sticky, StickyCookie
 from kairos.config.document import Breaker, Concurrency, Limits, Route, Settings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
@@ -80,6 +83,7 @@ class SnapshotBuilder:
             targets=targets,
             retry=None if route.retry is None else RetryPolicy(route.retry),
             crowd=self._crowd(route),
+            sticky=self._sticky(route),
         )
         return entry_of(route, destination)
 
@@ -128,14 +132,30 @@ class SnapshotBuilder:
         )
 
     def _balancer(self, route: Route, targets: list[Target]) -> Balancer[Target]:
-        return balancer(
-            route.strategy,
-            targets,
-            [target.weight for target in targets],
+        pools = [target.pool for target in targets]
+        means = Means(
+            weights=[target.weight for target in targets],
+            addresses=[pool.address for pool in pools],
+            loads=self._loads(targets),
             next_position=self._position(route),
             draw=random.randrange,
-            loads=self._loads(targets),
+            now=partial(getattr, self._plane.ticker, "now"),
+            latencies=[self._pools.measured(pool) for pool in pools] if route.strategy == "peak_ewma" else (),
+            hash_on=route.hash_on,
         )
+        chosen = balancer(route.strategy, targets, means)
+        cookie = self._sticky(route)
+        if cookie is None:
+            return chosen
+        spare = balancer(route.strategy, targets, replace(means, next_position=count().__next__))
+        return Sticky(cookie, targets, means.addresses, chosen, spare)
+
+    def _sticky(self, route: Route) -> StickyCookie | None:
+        block = route.sticky
+        if block is None:
+            return None
+        key = self._zone.secret(b"sticky") if block.key is None else bytes.fromhex(block.key)
+        return StickyCookie(block.cookie, key, block.ttl)
 
     def _loads(self, targets: list[Target]) -> Loads:
         return Loads(self._zone.rows, [target.pool.gauge for target in targets])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kairos.config.document import Document, Settings
+from kairos.protocols.http1.head import RequestHead
 from kairos.proxy.snapshot import ProxyRoute, Snapshot
 from kairos.routing.pattern import PatternError
 from tests.proxy.messages import GET
@@ -24,7 +25,7 @@ def pools(snapshot: Snapshot, pattern: str) -> list[str]:
     """Return the addresses behind a route."""
     destination = snapshot.router.match(b"GET", b"", pattern.encode()).destination
     assert isinstance(destination, ProxyRoute)
-    return [target.pool.address for target in destination.balancer.choices("")]
+    return [target.pool.address for target in destination.balancer.choices("", RequestHead(GET))]
 
 
 def test_routes_lead_to_their_backends(world: World, server: Server) -> None:
