@@ -14,6 +14,8 @@ from kairos.config.model.traffic import Limits, RouteLimits
 
 T = TypeVar("T")
 
+USUAL = document.Timeouts()
+
 
 def limits(block: Limits | None) -> document.Limits:
     """Return the limits of the gateway. More bytes than the system can count are as good as any number."""
@@ -54,9 +56,11 @@ def timeouts(block: Timeouts | None) -> document.Timeouts:
         response_head=block.response_head_seconds,
         exchange=block.exchange_seconds,
         response_stall=block.response_stall_seconds,
-        upstream_idle=block.upstream_idle_seconds,
+        upstream_idle=own(block.upstream_idle_seconds, USUAL.upstream_idle),
         upstream_life=block.upstream_life_seconds,
         upstream_requests=block.upstream_requests,
+        upstream_idle_most=own(block.upstream_idle_seconds, USUAL.upstream_idle_most),
+        learn_keep_alive=block.learn_keep_alive,
     )
 
 

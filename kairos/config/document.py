@@ -52,8 +52,12 @@ class Timeouts:
     exchange: float = 60.0
     response_stall: float = 60.0
     upstream_idle: float = 4.0
+    """For a backend of which nothing is known; see `upstream_idle_most`."""
     upstream_life: float = 3600.0
     upstream_requests: int = 10_000
+    upstream_idle_most: float = 300.0
+    """For a backend that is known to keep connections that long."""
+    learn_keep_alive: bool = True
 
 
 @dataclass(frozen=True, slots=True)

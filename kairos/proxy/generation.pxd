@@ -41,6 +41,7 @@ cdef class Snapshot:
     cdef readonly object forwarding
     cdef readonly Py_ssize_t generation
     cdef readonly Py_ssize_t head_bytes
+    cdef readonly bint learns_keep_alive
     cdef readonly Matcher matcher
     cdef readonly double request_head_seconds
     cdef readonly Py_ssize_t requests
@@ -48,6 +49,7 @@ cdef class Snapshot:
     cdef readonly object router
     cdef readonly object settings
     cdef readonly Py_ssize_t target_bytes
+    cdef readonly double upstream_idle_most
     cdef readonly double upstream_idle_seconds
     cdef readonly double upstream_life_seconds
     cdef readonly Py_ssize_t upstream_requests

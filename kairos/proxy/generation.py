@@ -9,6 +9,7 @@ from kairos.filters import Filter, WaitingFilter
 from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
+from kairos.proxy.ticker import NEVER
 from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Snapshot:
         "forwarding",
         "generation",
         "head_bytes",
+        "learns_keep_alive",
         "matcher",
         "request_head_seconds",
         "requests",
@@ -111,6 +113,7 @@ class Snapshot:
         "router",
         "settings",
         "target_bytes",
+        "upstream_idle_most",
         "upstream_idle_seconds",
         "upstream_life_seconds",
         "upstream_requests",
@@ -141,6 +144,8 @@ class Snapshot:
         self.response_head_bytes = limits.response_head_bytes
         self.request_head_seconds = timeouts.request_head
         self.client_idle_seconds = timeouts.client_idle
-        self.upstream_idle_seconds = timeouts.upstream_idle
+        self.upstream_idle_seconds = timeouts.upstream_idle or NEVER
+        self.upstream_idle_most = timeouts.upstream_idle_most or NEVER
+        self.learns_keep_alive = timeouts.learn_keep_alive
         self.upstream_life_seconds = timeouts.upstream_life
         self.upstream_requests = timeouts.upstream_requests

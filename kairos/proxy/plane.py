@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kairos._speedups import uuid4
+from kairos._speedups import coarse_time, uuid4
 from kairos.discovery.hosts import Hosts
 from kairos.proxy.hangups import Hangups
 from kairos.proxy.limits import LimitLog
@@ -26,6 +27,7 @@ class DataPlane:
 
     __slots__ = (
         "_at",
+        "_clock",
         "_random",
         "access_log",
         "crowds",
@@ -47,9 +49,19 @@ class DataPlane:
     snapshot: "Snapshot"
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, row: Row, started_clock: float, hosts: Hosts | None = None
+        self,
+        loop: asyncio.AbstractEventLoop,
+        row: Row,
+        started_clock: float,
+        hosts: Hosts | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        """Begin without a snapshot: one has to be set before the first client is accepted."""
+        """Begin without a snapshot: one has to be set before the first client is accepted.
+
+        `hosts` finds the addresses of backends; None makes it. `clock` tells the seconds of CLOCK_MONOTONIC; None takes
+        the cheapest that there is.
+        """
+        self._clock = clock
         self.loop = loop
         self.row = row
         self.started_clock = started_clock  # CLOCK_MONOTONIC, seconds
@@ -68,6 +80,10 @@ class DataPlane:
         self.is_draining = False
         self._random = b""  # for the next ids
         self._at = 0
+
+    def time(self) -> float:
+        """Return the time: some milliseconds ago, where `ticker.now` may be some hundreds."""
+        return coarse_time() if self._clock is None else self._clock()
 
     def _move_up(self, now: float) -> None:
         """Let requests in that wait, if there is room by now."""

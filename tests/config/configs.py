@@ -84,6 +84,7 @@ STRICT: dict[str, Any] = {
         "exchange_seconds": 8,
         "response_stall_seconds": 7,
         "upstream_idle_seconds": 3,
+        "learn_keep_alive": False,
         "upstream_life_seconds": 600,
         "upstream_requests": 500,
     },

@@ -67,10 +67,10 @@ def test_the_freshest_connection_is_taken_first(world: World, pool: Pool) -> Non
 def test_a_connection_that_was_idle_too_long_is_not_taken(world: World, pool: Pool) -> None:
     old = opened(world, pool)
     pool.give(old)
-    world.plane.ticker.now += IDLE_SECONDS - 1
+    world.pass_time(IDLE_SECONDS - 1)
     fresh = opened(world, pool)
     pool.give(fresh)
-    world.plane.ticker.now += 1.5
+    world.pass_time(1.0)
 
     assert pool.take(True) is fresh
     assert pool.take(True) is None
@@ -115,7 +115,7 @@ def test_idle_connections_are_kept_without_end_if_the_config_says_so(world: Worl
     world.configure(timeouts=Timeouts(upstream_idle=0, upstream_life=0))
     upstream = opened(world, pool)
     pool.give(upstream)
-    world.plane.ticker.now += 1_000_000
+    world.clock.advance(1_000_000)
 
     assert pool.take(True) is upstream
 
@@ -227,7 +227,7 @@ def test_a_connection_that_the_backend_has_closed_is_seen_before_it_is_used(
         backend, _ = listening.accept()
         pool.give(upstream)
         if may_be_stale:
-            upstream.idle_since -= TRUSTED_SECONDS
+            upstream.idle_since -= 2 * TRUSTED_SECONDS
         backend.sendall(says)
         backend.close()
         return pool.take(may_be_stale), upstream

@@ -200,7 +200,7 @@ class World:
         self.ttl = 30.0
         self.asked: list[str] = []
         hosts = Hosts(self.loop, lambda _: Names(self))
-        self.plane = DataPlane(self.loop, self.zone.row(0), self.clock(), hosts)
+        self.plane = DataPlane(self.loop, self.zone.row(0), self.clock(), hosts, self.clock)
         self.builder = SnapshotBuilder(self.plane, self.zone)
         self.peers: list[Peer] = []
         self.servers: dict[tuple[str, int], Server] = {}
