@@ -13,7 +13,9 @@ BANDS = (
     ("__main__",),
     ("cli", "client", "workers"),
     ("gateway", "admin"),
+    ("health",),
     ("proxy", "dns", "services"),
+    ("discovery",),  # it waits for name servers
     ("routing", "balancing", "resilience", "security", "traffic", "filters", "observability"),
     ("protocols",),
     ("config", "shm", "_speedups"),
@@ -21,7 +23,7 @@ BANDS = (
     ("",),  # kairos/__init__.py
     ("_version", "_purepython"),
 )
-LOWEST_WITH_IO = 3  # the data plane; what stands below decides, and never waits
+LOWEST_WITH_IO = 5  # the data plane, and what finds its backends; what stands below decides, and never waits
 CLOCK = "kairos._speedups._clock_py"  # the data plane's, in the one place where compiled code has a twin
 
 EXCEPTIONS = {

@@ -61,6 +61,18 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovery:
+    """How the host names of backends are resolved. Durations are seconds."""
+
+    resolver: tuple[str, ...] = ()
+    """The name servers, as `address:port`, IPv6 in brackets; none stands for those of the system."""
+    min_ttl: float = 1.0
+    max_ttl: float = 60.0
+    ipv: str = "any"
+    """The family of addresses: `4`, `6` or `any`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """How a failed attempt is made again. Pauses are in seconds."""
 
@@ -110,6 +122,26 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How a backend is asked whether it is well. Durations are seconds."""
+
+    path: str = "/"
+    interval: float = 5.0
+    timeout: float = 2.0
+    unhealthy_threshold: int = 3
+    healthy_threshold: int = 2
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    """The lowest and the highest of each range that is expected."""
+    body: str | None = None
+    """What has to be in the first 64 KiB of the body."""
+    tcp_only: bool = False
+    """Whether it is enough to connect."""
+    host: str | None = None
+    """The Host field; None takes the address of the backend."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -118,6 +150,11 @@ class Backend:
     port: int
     weight: int = 1
     tls: Tls | None = None
+    state: str = "active"
+    """`drain` and `maintenance` take no new requests."""
+    health_check: HealthCheck | None = None
+    address: str = ""
+    """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 
     @property
     def authority(self) -> str:
@@ -174,6 +211,8 @@ class Route:
     breaker: Breaker | None = Breaker()
     outlier: Outlier | None = Outlier()
     concurrency: Concurrency = Concurrency()
+    slow_start: float = 0.0
+    """The seconds in which a backend that has come back gets its full share; 0 is at once."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -215,11 +254,13 @@ class Settings:
     """Whether backends get the Forwarded field too (RFC 7239)."""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    discovery: Discovery = Discovery()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
+        fields["discovery"] = _discovery(fields["discovery"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
@@ -244,10 +285,22 @@ class Document:
         return cls(Settings.decode(settings), tuple(Route.decode(line) for line in routes))
 
 
+def _discovery(fields: dict[str, Any]) -> Discovery:
+    return Discovery(**{**fields, "resolver": tuple(fields["resolver"])})
+
+
 def _backend(fields: dict[str, Any]) -> Backend:
     if fields["tls"] is not None:
         fields["tls"] = Tls(**fields["tls"])
+    if fields["health_check"] is not None:
+        fields["health_check"] = _health_check(fields["health_check"])
     return Backend(**fields)
+
+
+def _health_check(fields: dict[str, Any]) -> HealthCheck:
+    for name in ("statuses", "headers"):
+        fields[name] = tuple(map(tuple, fields[name]))
+    return HealthCheck(**fields)
 
 
 def _block(kind: type[T], fields: dict[str, Any] | None) -> T | None:

@@ -7,7 +7,9 @@ from kairos.balancing.sticky cimport StickyCookie
 
 @cython.final
 cdef class ProxyRoute:
+    cdef object __weakref__
     cdef public object balancer
+    cdef public object endpoints
     cdef readonly Py_ssize_t body_bytes
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds
@@ -18,6 +20,7 @@ cdef class ProxyRoute:
     cdef readonly double exchange_seconds
     cdef public tuple filters
     cdef readonly object head_limits
+    cdef readonly bint is_checked
     cdef readonly str pattern
     cdef readonly bint preserves_host
     cdef readonly double response_head_seconds
@@ -31,6 +34,7 @@ cdef class ProxyRoute:
 @cython.final
 cdef class Snapshot:
     cdef object __weakref__
+    cdef readonly tuple checked
     cdef readonly double client_idle_seconds
     cdef readonly dict entries
     cdef readonly Py_ssize_t fields

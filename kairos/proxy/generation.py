@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
     from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
+    from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
 
 
@@ -23,6 +24,7 @@ class ProxyRoute:
     """Where a matched request goes: past the filters, then to one of the backends; and how long that may take."""
 
     __slots__ = (
+        "__weakref__",
         "balancer",
         "body_bytes",
         "body_rate",
@@ -31,9 +33,11 @@ class ProxyRoute:
         "connect_seconds",
         "copies",
         "crowd",
+        "endpoints",
         "exchange_seconds",
         "filters",
         "head_limits",
+        "is_checked",
         "pattern",
         "preserves_host",
         "response_head_seconds",
@@ -60,15 +64,18 @@ class ProxyRoute:
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
+        is_checked: bool = False,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
         self.waits = any(isinstance(step, WaitingFilter) for step in filters)
         self.balancer = balancer
+        self.endpoints: Endpoints | None = None  # if its backends have names
         self.targets = tuple(targets)
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
+        self.is_checked = is_checked  # whether any of its backends is asked how it is
         self.column = column
         self.copies = copies
         self.preserves_host = preserves_host
@@ -84,10 +91,14 @@ class ProxyRoute:
 
 
 class Snapshot:
-    """An immutable generation; `entries` holds what was built from each line of its document."""
+    """An immutable generation; `entries` holds what was built from each line of its document.
+
+    `checked` are the routes with backends that are asked how they are.
+    """
 
     __slots__ = (
         "__weakref__",
+        "checked",
         "client_idle_seconds",
         "entries",
         "fields",
@@ -109,12 +120,20 @@ class Snapshot:
         "via",
     )
 
-    def __init__(self, generation: int, settings: Settings, router: Router, entries: dict[bytes, Entry]) -> None:
+    def __init__(
+        self,
+        generation: int,
+        settings: Settings,
+        router: Router,
+        entries: dict[bytes, Entry],
+        checked: Sequence[ProxyRoute] = (),
+    ) -> None:
         self.generation = generation
         self.settings = settings
         self.router = router
         self.matcher: Matcher = router.matcher
         self.entries = entries
+        self.checked = tuple(checked)
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
         limits, timeouts = settings.limits, settings.timeouts

@@ -16,6 +16,7 @@ cdef class DataPlane:
     cdef public set crowds
     cdef public set downstreams
     cdef public object hangups
+    cdef public object hosts
     cdef public Py_ssize_t in_flight
     cdef public bint is_draining
     cdef public bint is_ready

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kairos._speedups import coarse_time, uuid4
+from kairos.discovery.hosts import Hosts
 from kairos.proxy.hangups import Hangups
 from kairos.proxy.limits import LimitLog
 from kairos.proxy.ticker import Ticker
@@ -32,6 +33,7 @@ class DataPlane:
         "crowds",
         "downstreams",
         "hangups",
+        "hosts",
         "in_flight",
         "is_draining",
         "is_ready",
@@ -51,6 +53,7 @@ class DataPlane:
         loop: asyncio.AbstractEventLoop,
         row: Row,
         started_clock: float,
+        hosts: Hosts | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         """Begin without a snapshot: one has to be set before the first client is accepted.
@@ -63,6 +66,8 @@ class DataPlane:
         self.started_clock = started_clock  # CLOCK_MONOTONIC, seconds
         self.ticker = Ticker(loop)
         self.hangups = Hangups(loop)
+        self.hosts = hosts or Hosts(loop)
+        self.ticker.on_tick(self.hosts.refresh)
         self.access_log: AccessLog | None = None
         self.limit_log = LimitLog()
         self.downstreams: set[Downstream] = set()

@@ -27,13 +27,16 @@ cdef class Pool:
     cdef readonly str address
     cdef readonly object backend
     cdef readonly bytes host_line
+    cdef public bint is_leaving
     cdef readonly bint is_tls
     cdef public Latency latency
 
     @cython.locals(idle=list, now=double, most_seconds=double, upstream=Upstream, idle_seconds=double)
     cpdef Upstream take(self, bint may_be_stale)
 
-    @cython.locals(plane=DataPlane, reuse=Reuse, snapshot=Snapshot, most_requests=Py_ssize_t)
+    @cython.locals(
+        plane=DataPlane, reuse=Reuse, now=double, snapshot=Snapshot, most_requests=Py_ssize_t, has_served_enough=bint
+    )
     cpdef give(self, Upstream upstream)
 
     cpdef retire(self, Upstream upstream)

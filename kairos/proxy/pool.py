@@ -56,6 +56,7 @@ class Pool:
         "backend",
         "gauge",
         "host_line",
+        "is_leaving",
         "is_tls",
         "latency",
     )
@@ -77,7 +78,8 @@ class Pool:
         """
         self.backend = backend
         self.host_line = host_line(backend.authority.encode())
-        self.address = f"{backend.scheme}://{backend.authority}"
+        self.address = f"{backend.scheme}://{backend.authority}{_at(backend)}"
+        self.is_leaving = False
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
         self.gauge = gauge
@@ -120,10 +122,11 @@ class Pool:
     def give(self, upstream: "Upstream") -> None:
         """Keep a connection that has finished an exchange cleanly, or close it when it has served enough."""
         plane, reuse = self._plane, self._reuse
-        snapshot = plane.snapshot
+        now, snapshot = plane.ticker.now, plane.snapshot
         upstream.idle_since = plane.time()
         most_requests = reuse.requests(snapshot)
-        if 0 < most_requests <= upstream.requests or plane.is_draining or plane.ticker.now >= upstream.expires:
+        has_served_enough = 0 < most_requests <= upstream.requests
+        if has_served_enough or plane.is_draining or self.is_leaving or now >= upstream.expires:
             self._dismiss(upstream)
             return
         upstream.deadline = min(upstream.idle_since + reuse.idle_seconds(snapshot), upstream.expires)
@@ -151,6 +154,11 @@ class Pool:
         for kept in (self._idle, self._watched):
             while kept:
                 kept.pop().close()
+
+    def leave(self) -> None:
+        """Finish what runs and keep no connection: the backend is no longer at this address."""
+        self.is_leaving = True
+        self.close()
 
     def opened(self, change: int) -> None:
         """Count a connection that has been opened (1) or has ended (-1)."""
@@ -223,7 +231,8 @@ class Pool:
         plane, watched = self._plane, self._watched
         is_apart = all(abs(upstream.idle_since - other.idle_since) >= APART_SECONDS for other in watched)
         is_of_use = is_apart and len(watched) < MOST_WATCHED and self._reuse.may_watch(plane.snapshot)
-        if not is_of_use or upstream.is_closing or plane.is_draining or plane.ticker.now >= upstream.expires:
+        is_of_use = is_of_use and not (plane.is_draining or self.is_leaving)
+        if not is_of_use or upstream.is_closing or plane.ticker.now >= upstream.expires:
             upstream.close()
             return
         upstream.deadline = deadline
@@ -238,17 +247,18 @@ class Pools:
     def __init__(self, plane: "DataPlane", zone: "Zone") -> None:
         self._plane = plane
         self._zone = zone
-        self._pools: WeakValueDictionary[tuple[str, str, int, Tls | None], Pool] = WeakValueDictionary()
+        self._pools: WeakValueDictionary[tuple[str, str, str, int, Tls | None], Pool] = WeakValueDictionary()
 
     def of(self, backend: Backend) -> Pool:
         """Return the pool of a backend; it lives as long as somebody uses it. ValueError if its CA file is unusable."""
-        key = (backend.scheme, backend.host, backend.port, backend.tls)
+        key = (backend.scheme, backend.host, backend.address, backend.port, backend.tls)
         pool = self._pools.get(key)
         if pool is None:
-            address = f"{backend.scheme}://{backend.host}:{backend.port}"
-            gauge, opened = self._zone.gauge(f"in flight {address}"), self._zone.gauge(f"open {address}")
-            learned = self._learned(key)
+            place = f"{backend.scheme}://{backend.host}:{backend.port}{_at(backend)}"
+            gauge, opened = self._zone.gauge(f"in flight {place}"), self._zone.gauge(f"open {place}")
+            learned = self._learned(f"{key}")
             pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows, learned)
+        pool.is_leaving = False
         return pool
 
     def measured(self, pool: Pool) -> Latency:
@@ -257,7 +267,7 @@ class Pools:
             pool.latency = Latency(self._zone.cells, self._zone.word(f"latency {pool.address}".encode()))
         return pool.latency
 
-    def _learned(self, key: tuple[str, str, int, Tls | None]) -> KeepAlive | None:
+    def _learned(self, key: str) -> KeepAlive | None:
         """Return what all workers know of a backend; None if there is no room for it: a word of many tells nothing."""
         cells = self._zone.cells
         folded = cells.load(layout.WORDS_FOLDED)
@@ -268,3 +278,8 @@ class Pools:
         """Close every idle connection."""
         for pool in list(self._pools.values()):
             pool.close()
+
+
+def _at(backend: Backend) -> str:
+    """Say at which of the addresses of its name a backend is."""
+    return f" at {backend.address}" if backend.address else ""

@@ -8,7 +8,19 @@ from typing import Any, get_args
 
 import pytest
 
-from kairos.config.document import Backend, Document, HashOn, Limits, Route, Settings, Sticky, Timeouts, Tls
+from kairos.config.document import (
+    Backend,
+    Discovery,
+    Document,
+    HashOn,
+    Limits,
+    Route,
+    Settings,
+    Sticky,
+    Timeouts,
+    Tls,
+    encode_lines,
+)
 from kairos.config.model.balancing import Strategy
 from kairos.config.normalise import Overrides
 from tests.config.configs import AUTHORITY, SECRET, STRICT, backend, config, router
@@ -70,6 +82,16 @@ def test_how_long_a_backends_connection_may_be_idle_is_learned_unless_it_is_set(
         found = timeouts(upstream_idle_seconds=seconds)
         assert (found.upstream_idle, found.upstream_idle_most, found.learn_keep_alive) == (seconds, seconds, True)
     assert not timeouts(learn_keep_alive=False).learn_keep_alive
+
+
+def test_how_names_are_resolved_comes_from_the_file(operator: Operator) -> None:
+    settings = operator.document(STRICT).settings
+
+    assert settings.discovery == Discovery(("10.0.0.2:53", "[2001:db8::2]:5353"), 2.0, 30.5, "4")
+    assert Settings.decode(encode_lines([settings])) == settings
+
+    twice = operator.document(config(discovery={"resolver": ["10.0.0.2", "10.0.0.2:53"]})).settings
+    assert twice.discovery == Discovery(("10.0.0.2:53",))
 
 
 def test_limits_and_timeouts_may_be_variables(operator: Operator) -> None:

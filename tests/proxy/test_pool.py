@@ -342,6 +342,32 @@ def test_backends_with_the_same_address_share_a_pool(world: World) -> None:
     assert pools.of(Backend("http", "10.0.0.1", 81)) is not pool
 
 
+def test_the_addresses_of_a_name_have_pools_of_their_own(world: World) -> None:
+    pools = Pools(world.plane, world.zone)
+    pool = pools.of(Backend("https", "app.test", 443, address="10.0.0.1"))
+
+    assert pools.of(Backend("https", "app.test", 443, address="10.0.0.1")) is pool
+    assert pools.of(Backend("https", "app.test", 443, address="10.0.0.2")) is not pool
+    assert pools.of(Backend("https", "other.test", 443, address="10.0.0.1")) is not pool
+    assert pool.address == "https://app.test at 10.0.0.1"
+    assert pool.host_line == b" HTTP/1.1\r\nHost: app.test\r\n"
+
+
+def test_a_pool_that_leaves_keeps_no_connection_until_it_is_wanted_again(world: World, server: Server) -> None:
+    pools = Pools(world.plane, world.zone)
+    pool = pools.of(server.backend)
+    idle, busy, later = (opened(world, pool) for _ in range(3))
+    pool.give(idle)
+
+    pool.leave()
+    pool.give(busy)
+    assert (idle.is_closing, busy.is_closing) == (True, True)
+
+    assert pools.of(server.backend) is pool
+    pool.give(later)
+    assert pool.take(True) is later
+
+
 def test_connections_that_verify_differently_are_never_shared(world: World) -> None:
     pools = Pools(world.plane, world.zone)
     pool = pools.of(Backend("https", "10.0.0.1", 443))
