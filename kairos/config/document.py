@@ -54,8 +54,24 @@ class Timeouts:
     exchange: float = 60.0
     response_stall: float = 60.0
     upstream_idle: float = 4.0
+    """For a backend of which nothing is known; see `upstream_idle_most`."""
     upstream_life: float = 3600.0
     upstream_requests: int = 10_000
+    upstream_idle_most: float = 300.0
+    """For a backend that is known to keep connections that long."""
+    learn_keep_alive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How the host names of backends are resolved. Durations are seconds."""
+
+    resolver: tuple[str, ...] = ()
+    """The name servers, as `address:port`, IPv6 in brackets; none stands for those of the system."""
+    min_ttl: float = 1.0
+    max_ttl: float = 60.0
+    ipv: str = "any"
+    """The family of addresses: `4`, `6` or `any`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +124,26 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How a backend is asked whether it is well. Durations are seconds."""
+
+    path: str = "/"
+    interval: float = 5.0
+    timeout: float = 2.0
+    unhealthy_threshold: int = 3
+    healthy_threshold: int = 2
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    """The lowest and the highest of each range that is expected."""
+    body: str | None = None
+    """What has to be in the first 64 KiB of the body."""
+    tcp_only: bool = False
+    """Whether it is enough to connect."""
+    host: str | None = None
+    """The Host field; None takes the address of the backend."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -116,6 +152,11 @@ class Backend:
     port: int
     weight: int = 1
     tls: Tls | None = None
+    state: str = "active"
+    """`drain` and `maintenance` take no new requests."""
+    health_check: HealthCheck | None = None
+    address: str = ""
+    """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 
     @property
     def authority(self) -> str:
@@ -174,6 +215,8 @@ class Route:
     concurrency: Concurrency = Concurrency()
     auth: Auth | None = None
     """What `auth_required` asks for."""
+    slow_start: float = 0.0
+    """The seconds in which a backend that has come back gets its full share; 0 is at once."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -219,11 +262,13 @@ class Settings:
     jwt: Jwt | None = None
     api_keys: ApiKeys | None = None
     basic_auth: BasicAuth | None = None
+    discovery: Discovery = Discovery()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
+        fields["discovery"] = _discovery(fields["discovery"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
@@ -250,10 +295,22 @@ class Document:
         return cls(Settings.decode(settings), tuple(Route.decode(line) for line in routes))
 
 
+def _discovery(fields: dict[str, Any]) -> Discovery:
+    return Discovery(**{**fields, "resolver": tuple(fields["resolver"])})
+
+
 def _backend(fields: dict[str, Any]) -> Backend:
     if fields["tls"] is not None:
         fields["tls"] = Tls(**fields["tls"])
+    if fields["health_check"] is not None:
+        fields["health_check"] = _health_check(fields["health_check"])
     return Backend(**fields)
+
+
+def _health_check(fields: dict[str, Any]) -> HealthCheck:
+    for name in ("statuses", "headers"):
+        fields[name] = tuple(map(tuple, fields[name]))
+    return HealthCheck(**fields)
 
 
 def _block(kind: type[T], fields: dict[str, Any] | None) -> T | None:

@@ -8,6 +8,8 @@ from kairos.config.authorities import Authorities
 from kairos.config.bounds import (
     breaker,
     concurrency,
+    discovery,
+    health_check,
     limits,
     outlier,
     retry,
@@ -67,6 +69,7 @@ def settings(config: Config, overrides: Overrides) -> Settings:
         forwarded=server.forwarded,
         limits=limits(config.limits),
         timeouts=timeouts(config.timeouts),
+        discovery=discovery(config.discovery),
     )
 
 
@@ -93,7 +96,11 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
 def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
     """Return the backends of a route."""
     return tuple(
-        address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities))
+        replace(
+            address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities)),
+            state=backend.state,
+            health_check=health_check(router.health_check, backend, router.protocol),
+        )
         for backend in router.upstream()
     )
 
@@ -135,6 +142,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
         auth=access.auth(router),
+        slow_start=router.slow_start_seconds,
     )
 
 

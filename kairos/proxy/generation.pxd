@@ -7,7 +7,9 @@ from kairos.balancing.sticky cimport StickyCookie
 
 @cython.final
 cdef class ProxyRoute:
+    cdef object __weakref__
     cdef public object balancer
+    cdef public object endpoints
     cdef readonly Py_ssize_t body_bytes
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds
@@ -18,6 +20,7 @@ cdef class ProxyRoute:
     cdef readonly double exchange_seconds
     cdef public tuple filters
     cdef readonly object head_limits
+    cdef readonly bint is_checked
     cdef readonly str pattern
     cdef readonly bint preserves_host
     cdef readonly double response_head_seconds
@@ -31,12 +34,14 @@ cdef class ProxyRoute:
 @cython.final
 cdef class Snapshot:
     cdef object __weakref__
+    cdef readonly tuple checked
     cdef readonly double client_idle_seconds
     cdef readonly dict entries
     cdef readonly Py_ssize_t fields
     cdef readonly object forwarding
     cdef readonly Py_ssize_t generation
     cdef readonly Py_ssize_t head_bytes
+    cdef readonly bint learns_keep_alive
     cdef readonly Matcher matcher
     cdef readonly double request_head_seconds
     cdef readonly Py_ssize_t requests
@@ -45,6 +50,7 @@ cdef class Snapshot:
     cdef readonly object settings
     cdef readonly Py_ssize_t target_bytes
     cdef readonly bytes told
+    cdef readonly double upstream_idle_most
     cdef readonly double upstream_idle_seconds
     cdef readonly double upstream_life_seconds
     cdef readonly Py_ssize_t upstream_requests

@@ -92,8 +92,13 @@ class Zone:
         entry = self._table.find(key)
         if entry is None:
             self.cells.fetch_add(layout.WORDS_FOLDED, 1)
-            return self._layout.table + self._layout.words * layout.ENTRY_CELLS
+            return self.shared_word
         return self._layout.table + entry * layout.ENTRY_CELLS + 2
+
+    @property
+    def shared_word(self) -> int:
+        """The index of the word of all keys that have found no room."""
+        return self._layout.table + self._layout.words * layout.ENTRY_CELLS
 
     def secret(self, purpose: bytes) -> bytes:
         """Return 32 bytes that nobody outside can guess: the same for all processes, and others at the next start."""

@@ -105,6 +105,7 @@ def test_keys_beyond_the_room_share_a_word_and_are_counted(zone: Zone) -> None:
     assert len(set(words)) == 8
     assert len(shared) == 1
     assert shared.isdisjoint(words)
+    assert shared == {zone.shared_word}
     assert zone.cells.load(layout.WORDS_FOLDED) == 4
     zone.cells.fetch_add(shared.pop(), 1)  # it lies in the zone
 

@@ -9,9 +9,10 @@ from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
+from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList, Auth
-from kairos.config.model.timeouts import RouteTimeouts
+from kairos.config.model.timeouts import RouteTimeouts, Seconds
 from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
 
@@ -114,8 +115,11 @@ class Backend(Block):
     1,024ths; every backend has some."""
     tls: BackendTls | None = None
     """How the certificate is checked, for `https://` and `wss://`; null checks it against the system's authorities."""
-    health_check_path: str | None = None
-    """The path that tells whether the backend is well."""
+    state: Literal["active", "drain", "maintenance"] = "active"
+    """Whether the backend takes requests. In `drain` and `maintenance` it takes no new ones, and those that run finish;
+    in `maintenance` it is not checked either."""
+    health_check_path: CheckPath | None = None
+    """The path that tells whether the backend is well; it is asked for as the route's `health_check` says."""
 
 
 class ContentAnalysis(Block):
@@ -210,6 +214,10 @@ class Router(Block):
     """When a backend whose answers are errors is taken out; null takes that of the gateway."""
     concurrency: Concurrency | None = None
     """How much the route and its backends take at a time; null is any number."""
+    health_check: HealthCheck | None = None
+    """How backends are asked whether they are well; null asks those that have a `health_check_path`."""
+    slow_start_seconds: Seconds = 0.0
+    """How long it takes until a backend that is up again gets its full share; 0 gives it at once."""
     rate_limit: RateLimit | None = None
     """How many requests are let through."""
     access_list: AccessList | None = None
