@@ -1,14 +1,17 @@
 """Tokens are verified by the keys and rules of the operator, whatever they say themselves."""
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import jwt as pyjwt
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import strategies as st
 
 from kairos.config.credentials import Claim, Jwt, PublicKey
 from kairos.security import cache
@@ -382,3 +385,45 @@ def test_an_unknown_name_asks_for_the_keys_and_a_look_does_not() -> None:
     with pytest.raises(Unverifiable):
         checker.take(text, NOW, WALL)
     assert keys.wanted == ["new"]
+
+
+GOOD = token(scope="read", roles=["user"])
+STEADY = verifier()
+
+
+@hypothesis.given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
+def test_whatever_letter_is_changed_the_token_is_refused(place: int, letter: int) -> None:
+    changed = GOOD[:place] + bytes((letter,)) + GOOD[place + 1 :]
+    if changed != GOOD:
+        assert reason(STEADY, changed).startswith("token_")
+
+
+@hypothesis.given(st.integers(0, len(GOOD) - 1), st.integers(0, len(GOOD)), st.binary(max_size=3))
+def test_whatever_is_cut_out_or_put_in_the_token_is_refused(start: int, end: int, new: bytes) -> None:
+    changed = GOOD[:start] + new + GOOD[max(start, end) :]
+    if changed != GOOD:
+        assert reason(STEADY, changed).startswith("token_")
+
+
+@hypothesis.given(
+    st.dictionaries(
+        st.sampled_from(["exp", "nbf", "iat", "iss", "aud", "sub", "scope", "scp", "roles", "tenant"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+        | st.lists(st.text(max_size=5) | st.integers(), max_size=3) | st.dictionaries(st.text(), st.integers()),
+    )
+)  # fmt: skip
+def test_whatever_claims_are_signed_the_answer_is_yes_or_no(claims: dict[str, Any]) -> None:
+    checker = verifier(issuers=("me",), audiences=("api",), required=(Claim("tenant", ("acme",)),))
+    text = signed(b'{"alg":"HS256"}', json.dumps(claims).encode())
+    try:
+        grant = checker.take(text, NOW, WALL)
+    except Unauthenticated:
+        return
+    assert claims["iss"] == "me"
+    assert grant.identity.subject == claims.get("sub", "")
+
+
+def test_the_same_claims_in_another_writing_are_the_same() -> None:
+    text = json.dumps({"exp": WALL + 60, "sub": "ä", "tenant": ["x", "acme"]}, indent=1)
+    checker = verifier(required=(Claim("tenant", ("acme",)),))
+    assert checker.take(signed(b'{ "alg" : "HS256" }', text.encode()), NOW, WALL).identity.subject == "ä"
