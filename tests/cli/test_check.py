@@ -13,7 +13,7 @@ from tests.config.configs import SECRET, backend, config, router
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.json"
 CORRECT = config()
-WITH_WARNING = config(router(retry={}))
+WITH_WARNING = config(ai={"provider": "openai", "model": "x"})
 WRONG = config(router(methods=["get"], backends=[backend(port=0)]), jwt={"secret": "hunter2"})
 LIMITED = config(rate_limit={"requests_per_window": 1})
 
@@ -59,7 +59,7 @@ def test_warnings_are_told_and_count_only_for_the_strict(path: Path) -> None:
     write(path, WITH_WARNING)
 
     assert run(path).exit_code == 0
-    assert ': warning: /routers/0/retry: "retry" is not active in this version' in run(path).stdout
+    assert ': warning: /ai: "ai" is not active in this version' in run(path).stdout
     assert run(path, "--strict").exit_code == 1
 
 

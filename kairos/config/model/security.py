@@ -72,7 +72,7 @@ class Jwt(Block):
     cookie: PlainName | None = None
     """The cookie that a token may also come in."""
     query_parameter: PlainName | None = None
-    """The query parameter that a token may also come in; such tokens end up in logs and histories."""
+    """The query parameter that a token may also come in; such tokens end up in histories and in the logs of others."""
     scopes_claim: Text | None = None
     """The claim with the scopes, as an array or with spaces between them; null looks for `scope`, then `scp`."""
     roles_claim: Text = "roles"
@@ -105,7 +105,7 @@ class ApiKeys(Block):
     header: FieldName = "X-API-Key"
     """The header that a key comes in."""
     query_parameter: PlainName | None = None
-    """The query parameter that it may also come in; such keys end up in logs and histories."""
+    """The query parameter that it may also come in; such keys end up in histories and in the logs of others."""
 
 
 class User(Block):
