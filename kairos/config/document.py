@@ -106,6 +106,22 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """One limit on requests. Limits with the same `group` count together or not at all."""
+
+    strategy: str
+    requests: int
+    seconds: int
+    burst: int = 0
+    window: str = "SlidingWindow"
+    header: str = ""
+    group: int = 0
+    is_global: bool = False
+    """Whether it is that of the gateway, which all routes share."""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -144,6 +160,8 @@ class Route:
     breaker: Breaker | None = Breaker()
     outlier: Outlier | None = Outlier()
     concurrency: Concurrency = Concurrency()
+    rate_limits: tuple[RateLimit, ...] = ()
+    """Those of the gateway first."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -155,6 +173,7 @@ class Route:
         fields["methods"] = tuple(fields["methods"])
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
+        fields["rate_limits"] = tuple(RateLimit(**limit) for limit in fields["rate_limits"])
         for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):
             fields[name] = _block(block, fields[name])
         return cls(**fields)
@@ -179,6 +198,8 @@ class Settings:
     """Whether backends get the Forwarded field too (RFC 7239)."""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    rate_limit_bytes: int = 64 << 20
+    """The memory of the rate limits, from the start of the gateway on."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:

@@ -22,13 +22,16 @@ class Inactive:
 
 
 INACTIVE = (
-    Inactive("/rate_limit", protects=True),
-    Inactive("/routers/*/rate_limit", protects=True),
     Inactive("/access_list", protects=True),
     Inactive("/routers/*/access_list", protects=True),
     Inactive("/server/tls/client_ca", protects=True),
     Inactive("/server/tls/client_auth", protects=True, harmless=("none",)),
     Inactive("/routers/*/auth_required", harmless=(False,), effect="every request to this route is answered with 401"),
+    *(
+        Inactive(pattern + "/enable_redis", harmless=(False,), effect="every gateway counts for itself")
+        for where in ("/rate_limit", "/routers/*/rate_limit")
+        for pattern in (where, where + "/strategy/Composite/*")
+    ),
     Inactive("/server/tls", effect="the listener speaks plain HTTP"),
     Inactive("/jwt"),
     Inactive("/ai"),

@@ -8,6 +8,7 @@ from kairos.config.bounds import (
     concurrency,
     limits,
     outlier,
+    rate_limits,
     retry,
     route_limits,
     route_timeouts,
@@ -17,6 +18,7 @@ from kairos.config.document import Backend, Document, Route, Settings, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
 from kairos.config.model.router import BackendTls, Router
+from kairos.config.model.traffic import Limits
 from kairos.config.validate import Validated
 
 PROTOCOL_SCHEME = {"ftp": "ftp", "dns": "dns"}
@@ -56,6 +58,7 @@ def settings(config: Config, overrides: Overrides) -> Settings:
         forwarded=server.forwarded,
         limits=limits(config.limits),
         timeouts=timeouts(config.timeouts),
+        rate_limit_bytes=(config.limits or Limits()).rate_limit_memory_bytes,
     )
 
 
@@ -121,6 +124,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         breaker=breaker(router.circuit_breaker, config.circuit_breaker),
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
+        rate_limits=rate_limits(router.rate_limit, config.rate_limit),
     )
 
 

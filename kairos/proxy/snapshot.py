@@ -4,6 +4,7 @@ import random
 from collections.abc import Generator
 from functools import partial
 
+from kairos._speedups.buckets import Buckets
 from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
 from kairos.balancing.balancer import Balancer, balancer
@@ -21,7 +22,9 @@ from kairos.resilience.ejection import Ejection
 from kairos.resilience.volume import Volume
 from kairos.routing.router import Entry, Router, entry_of
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
+from kairos.shm import layout
 from kairos.shm.zone import Zone
+from kairos.traffic.rate_filters import rate_filters
 
 
 class SnapshotBuilder:
@@ -31,6 +34,7 @@ class SnapshotBuilder:
         self._plane = plane
         self._zone = zone
         self._pools = Pools(plane, zone)
+        self._buckets = Buckets(zone.guarded, plane.row, layout.RATE_FORGOTTEN)
 
     def steps(self, document: bytes, generation: int, previous: Snapshot | None) -> Generator[None, None, Snapshot]:
         """Build in short steps, and return the snapshot with the last. Raises ValueError for what a check refuses."""
@@ -84,9 +88,11 @@ class SnapshotBuilder:
         return entry_of(route, destination)
 
     def _filters(self, route: Route) -> list[Filter]:
-        filters: list[Filter] = []
+        before, after = rate_filters(route, self._buckets, self._zone.hash_key, self._plane.row)
+        filters: list[Filter] = [*before]
         if route.auth_required:
             filters.append(AuthenticationClosed())
+        filters += after
         if route.protocol != "http":
             filters.append(ProtocolClosed(route.protocol))
         return filters
