@@ -7,7 +7,8 @@ for ever, large ones what grows. A set is two cells, how many are in use and whe
 its entries, one behind the other: the two halves of the hash, the size, the moment `clear` from which on nothing is
 owed, how much is `used`, its `share` of the limit in 2^20ths, and what the kind of limit needs besides:
 
-    tokens   nothing. `clear` is the theoretical arrival time of GCRA, and `used` means nothing
+    tokens   nothing. `clear` is the theoretical arrival time of GCRA, and `used` the latest moment of a request, so
+             that a worker whose clock is late sees no fewer tokens
     fixed    nothing. `clear` is the end of the window
     log      the moment of every request in the window, the oldest first
     panes    the number of the newest pane, and how many requests came in it and in the 64 before it, as a ring
@@ -210,6 +211,8 @@ class Buckets:
         """Say whether one more request is let through; the numbers are as they are when it has been counted."""
         clear = self._cells.load(at + _CLEAR) if at >= 0 else 0
         if limit.kind == _TOKENS:
+            if clear > now:
+                now = max(now, self._cells.load(at + _USED))
             return self._judge_tokens(limit, max(clear - now, 0))
         if limit.kind == _FIXED:
             used = self._cells.load(at + _USED) if clear > now else 0
@@ -277,8 +280,10 @@ class Buckets:
             at = self._add(limit, base, mark, now)
         clear = cells.load(at + _CLEAR)
         if limit.kind == _TOKENS:
+            now = max(now, cells.load(at + _USED))
             clear = max(clear, now) + limit.step
             cells.store(at + _SHARE, (clear - now) // max(limit.window >> 20, 1))
+            cells.store(at + _USED, now)
             cells.store(at + _CLEAR, clear)
             return
         used = cells.load(at + _USED) + 1
