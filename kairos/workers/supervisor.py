@@ -128,7 +128,7 @@ def run(
 def effective(document: bytes, options: RunOptions) -> Settings:
     """Return the settings of a document as they apply here: the command line wins, no workers means one per core."""
     settings = Settings.decode(document.partition(b"\n")[0])
-    asked = {name: getattr(options, name) for name in (*FIXED_AT_START, "log_level")}
+    asked = {name: getattr(options, name) for name in ("host", "port", "workers", "log_level")}
     settings = replace(settings, **{name: value for name, value in asked.items() if value is not None})
     return settings if settings.workers else replace(settings, workers=len(os.sched_getaffinity(0)))
 
