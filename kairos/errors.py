@@ -89,7 +89,7 @@ class RateLimited(KairosError):
 
     def __init__(self, allowed: int) -> None:
         super().__init__("Rate limit exceeded", reason="rate_limited")
-        self.limit = Limit("rate_limit.requests_per_window", allowed, "more")
+        self.limit = Limit("rate_limit", allowed, allowed + 1)
 
 
 class Overloaded(KairosError):
