@@ -6,13 +6,20 @@ import random
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kairos._speedups import COMPILED, GUARD_CELLS, Cells, GuardedCells, mark
+import kairos._speedups
+from kairos._speedups import COMPILED, GUARD_CELLS, Cells, GuardedCells, _guarded_py, _marks_py, mark
+from kairos._speedups import buckets as compiled
 from kairos._speedups.buckets import (
     FIXED,
     LEAST_CELLS,
@@ -336,8 +343,8 @@ def test_who_owes_nothing_goes_first_and_is_not_counted(memory: Memory) -> None:
 @pytest.mark.parametrize("kind", (TOKENS, LOG))
 def test_a_million_clients_take_no_more_memory_than_there_is(kind: int) -> None:
     memory = Memory(cells=1 << 18)  # 2 MiB
-    limit, count = Limit(kind, 100, 0, 60), 1_000_000 if COMPILED else 20_000
-    for number in range(count):
+    limit, clients = Limit(kind, 100, 0, 60), 1_000_000 if COMPILED else 20_000
+    for number in range(clients):
         assert memory.buckets.take((limit,), (mark(KEY, b"%d" % number),), START).is_allowed
 
     assert os.fstat(memory.fd).st_size == memory.bytes
@@ -384,18 +391,67 @@ def test_neighbours_do_not_disturb_each_other(calls: list[tuple[int, int, int, i
     os.close(memory.fd)
 
 
-MEETING: dict[tuple[int, int], Any] = {}
-
-
-def meeting(client: int, kind: int) -> Any:
+@cache
+def meeting(client: int, kind: int, limit: int = 0) -> Any:
     """Return a name whose place is that of all others."""
-    if (client, kind) not in MEETING:
-        sets = LEAST_CELLS // 2 // (2048 if kind >= LOG else 128)
-        number = 0
-        while (name := mark(KEY, b"%d %d %d" % (client, kind, number))).low % 2**63 % sets:
-            number += 1
-        MEETING[client, kind] = name
-    return MEETING[client, kind]
+    sets = LEAST_CELLS // 2 // (2048 if kind >= LOG else 128)
+    names = (mark(KEY, b"%d %d %d %d" % (client, kind, limit, number)) for number in count())
+    return next(name for name in names if name.low % 2**63 % sets == 0)
+
+
+# Both builds.
+
+
+def as_source() -> Any:
+    """Return the module as its source says, whatever was compiled."""
+    path = Path(kairos._speedups.__file__).with_name("buckets.py")
+    loader = SourceFileLoader("buckets_as_source", str(path))
+    module = module_from_spec(spec_from_loader(loader.name, loader))  # type: ignore[arg-type]
+    loader.exec_module(module)
+    return module
+
+
+calls = st.lists(
+    st.tuples(
+        st.sampled_from(["take", "take", "look", "give_back"]),
+        st.sampled_from([(0,), (1,), (2,), (3,), (4,), (0, 2), (1, 3, 4)]),
+        st.integers(0, 60),
+        st.integers(-SECOND // 4, 30 * SECOND),
+        st.integers(1, 40),
+    ),
+    max_size=40,
+)
+
+
+@pytest.mark.skipif(not COMPILED, reason="there is only the source")
+@given(calls)
+@settings(deadline=None)
+def test_compiled_it_does_the_same(calls: list[tuple[str, tuple[int, ...], int, int, int]]) -> None:
+    """Byte by byte, in a memory so small that entries are pushed out."""
+    source, contents, histories = as_source(), [], []
+    kinds = ((TOKENS, 9, 3, 60), (FIXED, 7, 0, 20), (LOG, 500, 100, 60), (PANES, 50, 0, 64), (LOG, 5, 0, 10))
+    for module, cells_of in ((compiled, GuardedCells), (source, _guarded_py.GuardedCells)):
+        memory, row, now, history = bytearray((GUARD_CELLS + LEAST_CELLS) * 8), Cells(bytearray(8), -1), START, []
+        fd = os.memfd_create("locks")
+        subject = module.Buckets(cells_of(memory, fd), row, 0)
+        limits = [module.Limit(*kind) for kind in kinds]
+        for call, chosen, client, pause, times in calls:
+            now += pause
+            names = []
+            for number in chosen:
+                name = meeting(client, kinds[number][0], number)
+                names.append(name if module is not source else _marks_py.Mark(name.low, name.high))
+            for _ in range(times):
+                verdict = getattr(subject, call)(tuple(limits[number] for number in chosen), tuple(names), now)
+                fields = ("is_allowed", "number", "remaining", "reset", "wait")
+                history.append(verdict and [getattr(verdict, field) for field in fields])
+        history.append(row.load(0))
+        histories.append(history)
+        contents.append(bytes(memory[GUARD_CELLS * 8 :]))
+        os.close(fd)
+
+    assert histories[0] == histories[1]
+    assert contents[0] == contents[1]
 
 
 # Processes.

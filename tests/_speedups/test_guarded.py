@@ -135,9 +135,7 @@ steps = st.lists(
         st.tuples(st.just("store"), st.integers(0, COUNT), st.one_of(st.integers(0, 4), INT64)),
         st.tuples(st.just("load"), st.integers(0, COUNT)),
         st.tuples(st.just("move"), st.integers(0, COUNT), st.integers(0, COUNT), st.integers(0, COUNT)),
-        st.tuples(
-            st.just("find"), st.integers(0, COUNT), st.integers(0, COUNT), st.integers(0, 4), st.integers(0, 4)
-        ),
+        st.tuples(st.just("find"), st.integers(0, COUNT), st.integers(0, COUNT), st.integers(0, 4), st.integers(0, 4)),
     )
 )
 
