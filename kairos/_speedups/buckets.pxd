@@ -8,7 +8,7 @@ from kairos._speedups.marks cimport Mark
 cdef int _TOKENS, _FIXED, _LOG
 cdef int64_t _LONGEST_LOG, _PANES, _RING
 cdef Py_ssize_t _STRIPES
-cdef Py_ssize_t _IN_USE, _IS_MOVING, _SET_HEAD
+cdef Py_ssize_t _IN_USE, _IS_UNSAFE, _SET_HEAD
 cdef Py_ssize_t _SIZE, _CLEAR, _USED, _SHARE, _OWN
 cdef Py_ssize_t _SMALL, _LARGE
 cdef Py_ssize_t _FIRST_STAMPS

@@ -3,9 +3,10 @@
 How it works
 ------------
 The memory is cut into sets of cells; where a name belongs is told by its hash. Small sets hold what takes the same room
-for ever, large ones what grows. A set is two cells, how many are in use and whether entries are being moved, and then
-its entries, one behind the other: the two halves of the hash, the size, the moment `clear` from which on nothing is
-owed, how much is `used`, its `share` of the limit in 2^20ths, and what the kind of limit needs besides:
+for ever, large ones what grows. A set is two cells, how many are in use and whether a change is under way that has to
+be done to its end, and then its entries, one behind the other: the two halves of the hash, the size, the moment `clear`
+from which on nothing is owed, how much is `used`, its `share` of the limit in 2^20ths, and what the kind of limit needs
+besides:
 
     tokens   nothing. `clear` is the theoretical arrival time of GCRA, and `used` the latest moment of a request, so
              that a worker whose clock is late sees no fewer tokens
@@ -15,7 +16,8 @@ owed, how much is `used`, its `share` of the limit in 2^20ths, and what the kind
 
 A set has one lock, and what needs several sets takes their locks in order, so that a verdict over several limits is one
 step. A new entry pushes out others where the set is full: those that owe nothing, then those that have used the
-smallest share. A process that is killed while it moves entries leaves a set in disorder, which the next one empties.
+smallest share. A process that is killed in such a change leaves a set in disorder, which the next one empties; one that
+is killed elsewhere leaves an entry as it was before the request or after it.
 """
 
 from typing import TYPE_CHECKING
@@ -37,7 +39,7 @@ _LONGEST_LOG = LONGEST_LOG
 _STRIPES = 256
 _PANES = 64
 _RING = _PANES + 1  # with the pane that is not over
-_IN_USE, _IS_MOVING, _SET_HEAD = 0, 1, 2
+_IN_USE, _IS_UNSAFE, _SET_HEAD = 0, 1, 2
 _SIZE, _CLEAR, _USED, _SHARE, _OWN = 2, 3, 4, 5, 6  # cells of an entry; its hash comes first
 _SMALL, _LARGE = 128, 2048  # cells of a set
 _FIRST_STAMPS = 4
@@ -201,9 +203,9 @@ class Buckets:
     def _find(self, base: int, mark: "Name") -> int:
         """Return where the entry is, or -1. A set that somebody left in disorder is emptied."""
         cells = self._cells
-        if cells.load(base + _IS_MOVING):
+        if cells.load(base + _IS_UNSAFE):
             cells.store(base + _IN_USE, 0)
-            cells.store(base + _IS_MOVING, 0)
+            cells.store(base + _IS_UNSAFE, 0)
         start = base + _SET_HEAD
         return cells.find(start, start + cells.load(base + _IN_USE), mark.low, mark.high)
 
@@ -294,10 +296,12 @@ class Buckets:
             if clear <= now:
                 cells.store(at + _CLEAR, now + limit.window)
         elif limit.kind == _LOG:
-            at, used = self._write_log(limit, base, at, mark, now), 0
+            at = self._write_log(limit, base, at, mark, now)
             used = cells.load(at + _USED)
         else:
+            cells.store(base + _IS_UNSAFE, 1)  # because ring and sum have to fit each other
             used = self._count_in_pane(limit, at, now)
+            cells.store(base + _IS_UNSAFE, 0)
         cells.store(at + _SHARE, (used << 20) // limit.most)
 
     def _write_log(self, limit: Limit, base: int, at: int, mark: "Name", now: int) -> int:
@@ -305,11 +309,11 @@ class Buckets:
         cells, used = self._cells, self._cells.load(at + _USED)
         passed = used if cells.load(at + _CLEAR) <= now else self._passed(limit, at, now)
         if passed:
-            cells.store(base + _IS_MOVING, 1)
+            cells.store(base + _IS_UNSAFE, 1)
             cells.move(at + _OWN, at + _OWN + passed, used - passed)
             used -= passed
             cells.store(at + _USED, used)
-            cells.store(base + _IS_MOVING, 0)
+            cells.store(base + _IS_UNSAFE, 0)
         if _OWN + used >= cells.load(at + _SIZE):
             at = self._grow(base, at, mark, min(used, _LONGEST_LOG - used), now)
         moment = now
@@ -379,11 +383,11 @@ class Buckets:
         at = self._find(base, mark)
         behind = at + cells.load(at + _SIZE)
         in_use = cells.load(base + _IN_USE)
-        cells.store(base + _IS_MOVING, 1)
+        cells.store(base + _IS_UNSAFE, 1)
         cells.move(behind + more, behind, base + _SET_HEAD + in_use - behind)
         cells.store(at + _SIZE, behind + more - at)
         cells.store(base + _IN_USE, in_use + more)
-        cells.store(base + _IS_MOVING, 0)
+        cells.store(base + _IS_UNSAFE, 0)
         return at
 
     def _make_room(self, base: int, mark: "Name", size: int, now: int) -> None:
@@ -406,7 +410,7 @@ class Buckets:
         if least:
             self._row.add(self._column, 1)
         size = cells.load(chosen + _SIZE)
-        cells.store(base + _IS_MOVING, 1)
+        cells.store(base + _IS_UNSAFE, 1)
         cells.move(chosen, chosen + size, end - chosen - size)
         cells.store(base + _IN_USE, end - size - base - _SET_HEAD)
-        cells.store(base + _IS_MOVING, 0)
+        cells.store(base + _IS_UNSAFE, 0)

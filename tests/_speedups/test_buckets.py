@@ -1,5 +1,6 @@
 """Buckets: each kind of limit does what it says, whoever counts, however many there are, whoever is killed."""
 
+import contextlib
 import mmap
 import os
 import random
@@ -511,6 +512,56 @@ def test_processes_that_are_killed_stop_nobody_and_break_nothing(memory: Memory,
 
     for number in range(200):
         assert allowed(memory.buckets, limit, 1, 60, b"after %d" % number) == 40
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class DyingCells:
+    """Cells as a process sees them that is killed before its change number `steps`; its locks are released."""
+
+    def __init__(self, cells: Any, steps: int) -> None:
+        self._cells = cells
+        self._steps = steps
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("store", "move"):
+            if self._steps == 0:
+                raise Killed
+            self._steps -= 1
+        return getattr(self._cells, name)
+
+
+@pytest.mark.parametrize("pause", [1, 61])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_death_at_any_step_costs_one_request_or_empties_the_set(kind: int, pause: int) -> None:
+    source, row, now = as_source(), Cells(bytearray(8), -1), START + pause * SECOND
+    limit, one, other = source.Limit(kind, 20, 0, 60), meeting(1, kind), meeting(2, kind)
+    used = {one: 4, other: 2} if pause < 60 else {one: 0, other: 0}
+    steps, is_done = 0, False
+    while not is_done:
+        fd = os.memfd_create("locks")
+        cells = _guarded_py.GuardedCells(bytearray((GUARD_CELLS + LEAST_CELLS) * 8), fd)
+        buckets = source.Buckets(cells, row, 0)
+        for name, times in ((one, 4), (other, 2)):
+            for _ in range(times):
+                buckets.take((limit,), (name,), START)
+        with contextlib.suppress(Killed):
+            source.Buckets(DyingCells(cells, steps), row, 0).take((limit,), (one,), now)
+            is_done = True
+
+        left = {name: sum(buckets.take((limit,), (name,), now).is_allowed for _ in range(40)) for name in (one, other)}
+
+        assert left[one] in (20, 20 - used[one], 20 - used[one] - 1), steps
+        assert left[other] in (20, 20 - used[other]), steps
+        assert not is_done or (left[one], left[other]) == (20 - used[one] - 1, 20 - used[other])
+        steps += 1
+        os.close(fd)
+    assert steps > 2
 
 
 def test_a_set_that_was_left_in_disorder_is_emptied(memory: Memory) -> None:

@@ -197,7 +197,7 @@ class Router(Block):
     concurrency: Concurrency | None = None
     """How much the route and its backends take at a time; null is any number."""
     rate_limit: RateLimit | None = None
-    """How many requests are let through."""
+    """How many requests are let through, besides the limit of the gateway: both have to agree."""
     access_list: AccessList | None = None
     """Which client addresses may use the route."""
     request_transformation: RequestTransformation | None = None

@@ -77,8 +77,8 @@ class Limits(Block):
     """The longest head of a backend's response; else 502."""
     rate_limit_memory_bytes: Annotated[int, Field(ge=2**20, le=2**40)] = 64 * 2**20
     """How much memory the rate limits may take, for all workers together, as it was when the gateway started. A client
-    takes 48 bytes, with a sliding window 80 or more; if there are too many, those who have used least of their limit
-    are forgotten."""
+    takes 48 bytes, with a sliding window 80 or more; one half of the memory is for sliding windows. If there are too
+    many clients, those are forgotten who have used the smallest part of their limit."""
 
 
 class RouteLimits(Block):
