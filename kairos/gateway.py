@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+import random
 import socket
 import time
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import TypeVar
 from weakref import WeakSet
 
 from kairos.errors import KairosError
+from kairos.health.checker import Checker
+from kairos.health.probe import probe
 from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.generation import Snapshot
@@ -20,6 +24,7 @@ from kairos.shm import layout
 from kairos.shm.zone import Zone
 
 SLICE_SECONDS = 0.002  # the longest that building a snapshot keeps requests waiting
+LEARN_SECONDS = 2.0  # that new host names may take; those that are not known by then are resolved by who needs them
 RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
@@ -50,8 +55,10 @@ class Gateway:
         self._snapshot: Snapshot | None = None
         self._live: WeakSet[Snapshot] = WeakSet()
         self._releasing: asyncio.Task[None] | None = None
+        self._checker = Checker(loop, zone, slot, partial(probe, loop), random.uniform)
         self._beat(0.0)
         self._plane.ticker.on_tick(self._beat)
+        self._plane.ticker.on_tick(self._checker.tick)
         self._plane.ticker.start()
         self._plane.hangups.open()
 
@@ -64,6 +71,7 @@ class Gateway:
                 AccessLog(path).close()
             except OSError as error:
                 raise ConfigNotApplicable(f"/logging/access_log: cannot open {path}: {error.strerror}") from None
+        await self._plane.hosts.learn(LEARN_SECONDS)
         self._live.add(snapshot)
         return snapshot
 
@@ -75,6 +83,7 @@ class Gateway:
         self._switch_access_log(settings.access_log)
         old, self._snapshot = self._snapshot, snapshot
         self._plane.snapshot = snapshot
+        self._checker.follow(snapshot.checked, self._plane.ticker.now)
         self._row.store(layout.LIVE_GENERATION, snapshot.generation)
         if old is not None:
             leaving = [entry for line, entry in old.entries.items() if line not in snapshot.entries]
@@ -97,6 +106,7 @@ class Gateway:
         plane = self._plane
         plane.is_ready = False
         plane.is_draining = True
+        await self._checker.stop()
         deadline = self._loop.time() + seconds
         await asyncio.sleep(min(LAST_HANDSHAKE_SECONDS, seconds))
         for listener in self._listeners:
@@ -110,6 +120,7 @@ class Gateway:
         for downstream in list(plane.downstreams):
             downstream.abort_with_exchange("drain_deadline")
         self._builder.close()
+        plane.hosts.stop()
         plane.ticker.stop()
         plane.hangups.close()
         self._switch_access_log(None)

@@ -5,7 +5,7 @@ and a route whose line did not change need not be built again.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -52,8 +52,24 @@ class Timeouts:
     exchange: float = 60.0
     response_stall: float = 60.0
     upstream_idle: float = 4.0
+    """For a backend of which nothing is known; see `upstream_idle_most`."""
     upstream_life: float = 3600.0
     upstream_requests: int = 10_000
+    upstream_idle_most: float = 300.0
+    """For a backend that is known to keep connections that long."""
+    learn_keep_alive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How the host names of backends are resolved. Durations are seconds."""
+
+    resolver: tuple[str, ...] = ()
+    """The name servers, as `address:port`, IPv6 in brackets; none stands for those of the system."""
+    min_ttl: float = 1.0
+    max_ttl: float = 60.0
+    ipv: str = "any"
+    """The family of addresses: `4`, `6` or `any`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,26 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How a backend is asked whether it is well. Durations are seconds."""
+
+    path: str = "/"
+    interval: float = 5.0
+    timeout: float = 2.0
+    unhealthy_threshold: int = 3
+    healthy_threshold: int = 2
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    """The lowest and the highest of each range that is expected."""
+    body: str | None = None
+    """What has to be in the first 64 KiB of the body."""
+    tcp_only: bool = False
+    """Whether it is enough to connect."""
+    host: str | None = None
+    """The Host field; None takes the address of the backend."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -130,6 +166,11 @@ class Backend:
     port: int
     weight: int = 1
     tls: Tls | None = None
+    state: str = "active"
+    """`drain` and `maintenance` take no new requests."""
+    health_check: HealthCheck | None = None
+    address: str = ""
+    """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 
     @property
     def authority(self) -> str:
@@ -137,6 +178,30 @@ class Backend:
         host = f"[{self.host}]" if ":" in self.host else self.host
         default_port = {"http": 80, "ws": 80, "https": 443, "wss": 443}.get(self.scheme)
         return host if self.port == default_port else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class HashOn:
+    """By what a consistent hash places a request, and how many times its share a backend may have in flight."""
+
+    kind: str = "client"
+    """`client`, `header`, `cookie` or `path`."""
+    name: str = ""
+    """Of the header field or of the cookie."""
+    factor: float = 1.25
+    """At least 1; 0 is without a bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sticky:
+    """The cookie that leads clients back to their backend."""
+
+    cookie: str = "kairos_backend"
+    ttl: int | None = None
+    """Seconds; None is until the browser's session ends."""
+    key: str | None = field(default=None, repr=False)
+    """The key of the signatures in hex, derived from a secret that stays in the config; None takes one that holds until
+    the gateway is started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +218,8 @@ class Route:
     trailing_slash: str = "strict"
     empty_segments: str = "collapse"
     strategy: str = "round_robin"
+    hash_on: HashOn | None = None
+    sticky: Sticky | None = None
     preserve_host: bool = False
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
@@ -162,6 +229,8 @@ class Route:
     concurrency: Concurrency = Concurrency()
     rate_limits: tuple[RateLimit, ...] = ()
     """Those of the gateway first."""
+    slow_start: float = 0.0
+    """The seconds in which a backend that has come back gets its full share; 0 is at once."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -174,7 +243,13 @@ class Route:
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
         fields["rate_limits"] = tuple(RateLimit(**limit) for limit in fields["rate_limits"])
-        for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):
+        for name, block in (
+            ("hash_on", HashOn),
+            ("sticky", Sticky),
+            ("retry", Retry),
+            ("breaker", Breaker),
+            ("outlier", Outlier),
+        ):
             fields[name] = _block(block, fields[name])
         return cls(**fields)
 
@@ -200,11 +275,13 @@ class Settings:
     timeouts: Timeouts = Timeouts()
     rate_limit_bytes: int = 64 << 20
     """The memory of the rate limits, from the start of the gateway on."""
+    discovery: Discovery = Discovery()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
+        fields["discovery"] = _discovery(fields["discovery"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
@@ -229,10 +306,22 @@ class Document:
         return cls(Settings.decode(settings), tuple(Route.decode(line) for line in routes))
 
 
+def _discovery(fields: dict[str, Any]) -> Discovery:
+    return Discovery(**{**fields, "resolver": tuple(fields["resolver"])})
+
+
 def _backend(fields: dict[str, Any]) -> Backend:
     if fields["tls"] is not None:
         fields["tls"] = Tls(**fields["tls"])
+    if fields["health_check"] is not None:
+        fields["health_check"] = _health_check(fields["health_check"])
     return Backend(**fields)
+
+
+def _health_check(fields: dict[str, Any]) -> HealthCheck:
+    for name in ("statuses", "headers"):
+        fields[name] = tuple(map(tuple, fields[name]))
+    return HealthCheck(**fields)
 
 
 def _block(kind: type[T], fields: dict[str, Any] | None) -> T | None:

@@ -19,6 +19,7 @@ from kairos.resilience.retry import Outcome
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import ProxyRoute, Snapshot
@@ -213,7 +214,7 @@ class Exchange:
             return
         if self.request_done:
             self._start_clock()
-        self.attempts.choices = self.route.balancer.choices(self.client)
+        self.attempts.choices = self.route.balancer.choices(self.client, self.head)
         crowd = self.route.crowd
         if crowd is None:
             self._go_to(self.attempts.choose(self.downstream.plane.ticker.now))
@@ -428,7 +429,9 @@ class Exchange:
         lines = self._forwarded
         if self.request_lines:
             lines += self.request_lines
-        data = request_head(head, self._target, host, lines, self.request_id, self._is_trusted)
+        copies = self.route.copies
+        usual = copies.trusted_request if self._is_trusted else copies.request
+        data = request_head(head, self._target, host, lines, self.request_id, usual)
         if self._held:
             data = b"".join((data, *self._held))
         if not self.request_done:
@@ -498,8 +501,16 @@ class Exchange:
         date = b"" if head.has_date else self.downstream.plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
         via, connection = self.snapshot.via, self._connection_line()
+        if self.route.sticky is not None:
+            connection += self._sticky_line()
         own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, self.lines, b"\r\n", data)
-        return response_head(head, own)
+        return response_head(head, own, self.route.copies)
+
+    def _sticky_line(self) -> bytes:
+        """Lead the client back to the backend that answers, unless its cookie does so already."""
+        is_secure = b"\r\nX-Forwarded-Proto: https\r\n" in self._forwarded
+        target = cast("Target", self.attempts.target)
+        return cast("StickyCookie", self.route.sticky).line(self.head, target.pool.address, is_secure)
 
     def _connection_line(self) -> bytes:
         if not self._keeps_client:

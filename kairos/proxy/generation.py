@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
 from kairos.filters import Filter, WaitingFilter
+from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
+from kairos.proxy.ticker import NEVER
 from kairos.routing.router import Entry, Router
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
+    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
+    from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
 
 
@@ -20,21 +24,26 @@ class ProxyRoute:
     """Where a matched request goes: past the filters, then to one of the backends; and how long that may take."""
 
     __slots__ = (
+        "__weakref__",
         "balancer",
         "body_bytes",
         "body_rate",
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "copies",
         "crowd",
+        "endpoints",
         "exchange_seconds",
         "filters",
         "head_limits",
+        "is_checked",
         "pattern",
         "preserves_host",
         "response_head_seconds",
         "response_stall_seconds",
         "retry",
+        "sticky",
         "targets",
         "waits",
     )
@@ -50,20 +59,27 @@ class ProxyRoute:
         has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
+        copies: Copies = USUAL_COPIES,
+        sticky: "StickyCookie | None" = None,
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
+        is_checked: bool = False,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
         self.waits = any(isinstance(step, WaitingFilter) for step in filters)
         self.balancer = balancer
+        self.endpoints: Endpoints | None = None  # if its backends have names
         self.targets = tuple(targets)
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
+        self.is_checked = is_checked  # whether any of its backends is asked how it is
         self.column = column
+        self.copies = copies
         self.preserves_host = preserves_host
+        self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
         self.body_bytes = limits.body_bytes
         self.body_rate = timeouts.rate
@@ -75,16 +91,21 @@ class ProxyRoute:
 
 
 class Snapshot:
-    """An immutable generation; `entries` holds what was built from each line of its document."""
+    """An immutable generation; `entries` holds what was built from each line of its document.
+
+    `checked` are the routes with backends that are asked how they are.
+    """
 
     __slots__ = (
         "__weakref__",
+        "checked",
         "client_idle_seconds",
         "entries",
         "fields",
         "forwarding",
         "generation",
         "head_bytes",
+        "learns_keep_alive",
         "matcher",
         "request_head_seconds",
         "requests",
@@ -92,18 +113,27 @@ class Snapshot:
         "router",
         "settings",
         "target_bytes",
+        "upstream_idle_most",
         "upstream_idle_seconds",
         "upstream_life_seconds",
         "upstream_requests",
         "via",
     )
 
-    def __init__(self, generation: int, settings: Settings, router: Router, entries: dict[bytes, Entry]) -> None:
+    def __init__(
+        self,
+        generation: int,
+        settings: Settings,
+        router: Router,
+        entries: dict[bytes, Entry],
+        checked: Sequence[ProxyRoute] = (),
+    ) -> None:
         self.generation = generation
         self.settings = settings
         self.router = router
         self.matcher: Matcher = router.matcher
         self.entries = entries
+        self.checked = tuple(checked)
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
         limits, timeouts = settings.limits, settings.timeouts
@@ -114,6 +144,8 @@ class Snapshot:
         self.response_head_bytes = limits.response_head_bytes
         self.request_head_seconds = timeouts.request_head
         self.client_idle_seconds = timeouts.client_idle
-        self.upstream_idle_seconds = timeouts.upstream_idle
+        self.upstream_idle_seconds = timeouts.upstream_idle or NEVER
+        self.upstream_idle_most = timeouts.upstream_idle_most or NEVER
+        self.learns_keep_alive = timeouts.learn_keep_alive
         self.upstream_life_seconds = timeouts.upstream_life
         self.upstream_requests = timeouts.upstream_requests

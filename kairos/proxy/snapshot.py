@@ -1,20 +1,26 @@
 """Build what a config generation needs: the router, and where its routes lead."""
 
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import replace
 from functools import partial
+from itertools import count
+from typing import cast
 
 from kairos._speedups.buckets import Buckets
 from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
-from kairos.balancing.balancer import Balancer, balancer
+from kairos.balancing.balancer import Balancer, Means, balancer
+from kairos.balancing.sticky import Sticky, StickyCookie
 from kairos.config.document import Breaker, Concurrency, Limits, Route, Settings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
+from kairos.proxy.connector import has_name
 from kairos.proxy.crowd import Crowd
+from kairos.proxy.endpoints import Endpoints
 from kairos.proxy.generation import ProxyRoute, Snapshot
 from kairos.proxy.plane import DataPlane
-from kairos.proxy.pool import Pools
+from kairos.proxy.pool import Pool, Pools
 from kairos.proxy.recovery import RetryPolicy
 from kairos.proxy.target import Target
 from kairos.resilience import breaker
@@ -25,6 +31,10 @@ from kairos.security.closed import AuthenticationClosed, ProtocolClosed
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.traffic.rate_filters import rate_filters
+
+Known = Mapping[tuple[Pool, int], Target]
+"""The targets that a route has, by pool and weight."""
+NOTHING_KNOWN: Known = {}
 
 
 class SnapshotBuilder:
@@ -41,17 +51,20 @@ class SnapshotBuilder:
         first, *lines = document.splitlines()
         settings = Settings.decode(first)
         old = previous.entries if previous is not None else {}
-        is_bound_alike = previous is not None and previous.settings.limits == settings.limits
-        reusable = old if is_bound_alike else {}
+        reusable = old if previous is not None and _build_alike(previous.settings, settings) else {}
         entries = self._builtins(settings, old)
+        checked: list[ProxyRoute] = []
         for line in lines:
-            entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
+            entry = entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings)
+            destination = cast("ProxyRoute", entry.destination)
+            if destination.is_checked:
+                checked.append(destination)
             yield
         removed = [entry for line, entry in old.items() if entries.get(line) is not entry]
         added = [entry for line, entry in entries.items() if old.get(line) is not entry]
         router = previous.router if previous is not None else Router.empty()
         router = yield from router.changed(removed, added)
-        return Snapshot(generation, settings, router, entries)
+        return Snapshot(generation, settings, router, entries, checked)
 
     def close(self) -> None:
         """Close every idle connection to a backend."""
@@ -69,23 +82,41 @@ class SnapshotBuilder:
             entries[key] = old.get(key) or Entry(path, path, METHODS, route, builtin=True)
         return entries
 
-    def _entry(self, route: Route, bounds: Limits) -> Entry:
-        """Make a route; `bounds` have been applied to the head of its requests before they come to it."""
-        targets = self._targets(route)
+    def _entry(self, route: Route, settings: Settings) -> Entry:
+        """Make a route; the limits of `settings` have been applied to the head of its requests before."""
+        names = {backend.host for backend in route.backends if has_name(backend)}
+        endpoints = Endpoints(route, [self._plane.hosts.host(name, settings.discovery) for name in names])
+        targets = self._targets(endpoints.located())
         destination = ProxyRoute(
             route.external_path,
             self._filters(route),
             self._balancer(route, targets),
             self._zone.column(route.external_path),
             limits=route.limits,
-            has_own_head_limits=_of_head(route.limits) != _of_head(bounds),
+            has_own_head_limits=_of_head(route.limits) != _of_head(settings.limits),
             timeouts=route.timeouts,
             preserves_host=route.preserve_host,
             targets=targets,
             retry=None if route.retry is None else RetryPolicy(route.retry),
             crowd=self._crowd(route),
+            is_checked=any(backend.health_check is not None for backend in route.backends),
+            sticky=self._sticky(route),
         )
+        if names:
+            endpoints.keep(destination, self._move)
         return entry_of(route, destination)
+
+    def _move(self, destination: ProxyRoute, route: Route) -> None:
+        """Let a route go on with other addresses; what runs ends where it is."""
+        before = {(target.pool, target.weight): target for target in destination.targets}
+        targets = self._targets(route, before)
+        if any(pool.backend.address for pool, _ in before):  # else it has only now been found out where they are
+            for target in set(targets).difference(before.values()):
+                target.came_up_at = self._plane.ticker.now
+        destination.targets = tuple(targets)
+        destination.balancer = self._balancer(route, targets)
+        for pool in {pool for pool, _ in before}.difference(target.pool for target in targets):
+            pool.leave()
 
     def _filters(self, route: Route) -> list[Filter]:
         before, after = rate_filters(route, self._buckets, self._zone.hash_key, self._plane.row)
@@ -97,17 +128,23 @@ class SnapshotBuilder:
             filters.append(ProtocolClosed(route.protocol))
         return filters
 
-    def _targets(self, route: Route) -> list[Target]:
-        """Return the backends of a route, each with what the workers share about it."""
-        targets = [Target(self._pools.of(backend), backend.weight) for backend in route.backends]
+    def _targets(self, route: Route, known: Known = NOTHING_KNOWN) -> list[Target]:
+        """Return the backends of a route, each with what the workers share about it. Those that are known stay."""
+        pools = [(self._pools.of(backend), backend.weight) for backend in route.backends]
+        targets = [known.get(pool) or Target(*pool) for pool in pools]
         most = route.concurrency.backend_requests
         loads = self._loads(targets) if most else None
-        for number, target in enumerate(targets):
+        for number, (target, backend) in enumerate(zip(targets, route.backends, strict=True)):
+            target.is_drained = backend.state != "active"
+            target.slow_start = route.slow_start
             target.key = f"{target.pool.address} of {_key(route)}".encode()
+            if backend.health_check is not None:
+                target.checked_as, target.health_word = backend, self._zone.word(b"health " + target.key)
             target.loads, target.number, target.most_requests = loads, number, most
             target.most_connections = route.concurrency.backend_connections
             if route.breaker is not None:
                 self._add_breaker(target, route.breaker)
+            target.ejection = None
             if route.outlier is not None and len(targets) > 1:
                 word = self._zone.word(f"ejection {target.pool.address}".encode())
                 outlier = route.outlier
@@ -134,14 +171,30 @@ class SnapshotBuilder:
         )
 
     def _balancer(self, route: Route, targets: list[Target]) -> Balancer[Target]:
-        return balancer(
-            route.strategy,
-            targets,
-            [target.weight for target in targets],
+        pools = [target.pool for target in targets]
+        means = Means(
+            weights=[target.weight for target in targets],
+            addresses=[pool.address for pool in pools],
+            loads=self._loads(targets),
             next_position=self._position(route),
             draw=random.randrange,
-            loads=self._loads(targets),
+            now=partial(getattr, self._plane.ticker, "now"),
+            latencies=[self._pools.measured(pool) for pool in pools] if route.strategy == "peak_ewma" else (),
+            hash_on=route.hash_on,
         )
+        chosen = balancer(route.strategy, targets, means)
+        cookie = self._sticky(route)
+        if cookie is None:
+            return chosen
+        spare = balancer(route.strategy, targets, replace(means, next_position=count().__next__))
+        return Sticky(cookie, targets, means.addresses, chosen, spare)
+
+    def _sticky(self, route: Route) -> StickyCookie | None:
+        block = route.sticky
+        if block is None:
+            return None
+        key = self._zone.secret(b"sticky") if block.key is None else bytes.fromhex(block.key)
+        return StickyCookie(block.cookie, key, block.ttl)
 
     def _loads(self, targets: list[Target]) -> Loads:
         return Loads(self._zone.rows, [target.pool.gauge for target in targets])
@@ -154,6 +207,11 @@ class SnapshotBuilder:
 def _key(route: Route) -> str:
     """Return what a route is called in what the workers share: the same after a reload."""
     return f"{route.hosts} {route.external_path} {route.methods}"
+
+
+def _build_alike(old: Settings, new: Settings) -> bool:
+    """Say whether a line of a document means the same under both settings."""
+    return old.limits == new.limits and old.discovery == new.discovery
 
 
 def _of_head(limits: Limits) -> tuple[int, int, int]:

@@ -89,9 +89,11 @@ STRICT: dict[str, Any] = {
         "exchange_seconds": 8,
         "response_stall_seconds": 7,
         "upstream_idle_seconds": 3,
+        "learn_keep_alive": False,
         "upstream_life_seconds": 600,
         "upstream_requests": 500,
     },
+    "discovery": {"resolver": ["10.0.0.2", "[2001:db8::2]:5353"], "min_ttl": 2, "max_ttl": 30.5, "ipv": "4"},
     "access_list": {"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"]},
     "routers": [
         {"external_path": "/legacy", "internal_path": "/", "methods": ["GET"], "host": "http://one", "port": 8080},
@@ -101,7 +103,10 @@ STRICT: dict[str, Any] = {
             "methods": ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"],
             "hosts": ["example.com", "*.example.com"],
             "protocol": "http",
-            "load_balancing_strategy": "weighted",
+            "load_balancing_strategy": "consistent_hash",
+            "hash_on": {"header": "X-User"},
+            "balance_factor": 1.5,
+            "sticky": {"cookie": "backend", "ttl_seconds": 3600, "secret": SECRET},
             "trailing_slash": "ignore",
             "empty_segments": "refuse",
             "auth_required": True,
@@ -121,7 +126,7 @@ STRICT: dict[str, Any] = {
                 "response_stall_seconds": 0,
             },
             "backends": [
-                {"host": "http://a", "port": 8080, "weight": 2, "health_check_path": "/health"},
+                {"host": "http://a", "port": 8080, "weight": 2, "state": "drain", "health_check_path": "/health"},
                 {
                     "host": "https://b",
                     "port": 8443,
@@ -136,6 +141,19 @@ STRICT: dict[str, Any] = {
                 "retry_on_status_codes": [502, 503, 504],
                 "retry_on_connection_error": True,
             },
+            "health_check": {
+                "path": "/healthz?full=1",
+                "tcp_only": False,
+                "interval_seconds": 2.5,
+                "timeout_seconds": 1,
+                "unhealthy_threshold": 2,
+                "healthy_threshold": 1,
+                "expected_statuses": [200, "301-302"],
+                "body_contains": "ok",
+                "host": "well.example:81",
+                "headers": [{"name": "X-Probe", "value": "kairos, for one"}],
+            },
+            "slow_start_seconds": 30,
             "circuit_breaker": {"failure_threshold": 5, "success_threshold": 3, "timeout_ms": 30000},
             "request_transformation": {
                 "headers": [

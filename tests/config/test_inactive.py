@@ -37,7 +37,6 @@ WITHOUT_EFFECT = [
         config(rate_limit={**LIMIT, "strategy": {"Composite": [{**LIMIT, "enable_redis": True}]}}),
         "/rate_limit/strategy/Composite/0/enable_redis",
     ),
-    (config(router(backends=[backend(health_check_path="/h")])), "/routers/0/backends/0/health_check_path"),
     (config(router(ai_policy={"enabled": True, "strategy": "latency_prediction"})), "/routers/0/ai_policy"),
 ]
 
