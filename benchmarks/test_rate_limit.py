@@ -92,7 +92,7 @@ LIMITS = {
 def test_filter(benchmark: BenchmarkFixture, zone: Zone, buckets: Buckets, what: str) -> None:
     """What a request pays, with the fields that its answer gets."""
     route = Route("/api", "/", ("GET",), (), rate_limits=LIMITS[what])
-    before, after = rate_filters(route, buckets, zone.hash_key, zone.row(0))
+    before, after = rate_filters(route, buckets, KEY, zone.row(0))
     (limiter,) = (*before, *after)
     request = Request()
 

@@ -45,6 +45,7 @@ class SnapshotBuilder:
         self._zone = zone
         self._pools = Pools(plane, zone)
         self._buckets = Buckets(zone.guarded, plane.row, layout.RATE_FORGOTTEN)
+        self._rate_key = zone.secret(b"rate limits")[:16]
 
     def steps(self, document: bytes, generation: int, previous: Snapshot | None) -> Generator[None, None, Snapshot]:
         """Build in short steps, and return the snapshot with the last. Raises ValueError for what a check refuses."""
@@ -119,7 +120,7 @@ class SnapshotBuilder:
             pool.leave()
 
     def _filters(self, route: Route) -> list[Filter]:
-        before, after = rate_filters(route, self._buckets, self._zone.hash_key, self._plane.row)
+        before, after = rate_filters(route, self._buckets, self._rate_key, self._plane.row)
         filters: list[Filter] = [*before]
         if route.auth_required:
             filters.append(AuthenticationClosed())

@@ -54,13 +54,8 @@ class Zone:
             self.cells.store(index, value)
         self.cells.store(layout.STARTED_AT, started_at)
         self.cells.store(layout.STARTED_CLOCK, started_clock)
-        self._names = Names(self._memory, self.cells, self._layout.names, columns, self.hash_key)
-        self._table = Table(self.cells, self._layout.table, words, layout.ENTRY_CELLS, self.hash_key)
-
-    @property
-    def hash_key(self) -> bytes:
-        """The secret of this boot, 16 bytes, so that no client can choose keys that collide."""
-        return pack("=qq", self.cells.load(layout.HASH_KEY), self.cells.load(layout.HASH_KEY + 1))
+        self._names = Names(self._memory, self.cells, self._layout.names, columns, self._hash_key)
+        self._table = Table(self.cells, self._layout.table, words, layout.ENTRY_CELLS, self._hash_key)
 
     @property
     def slots(self) -> int:
@@ -117,7 +112,7 @@ class Zone:
 
     def secret(self, purpose: bytes) -> bytes:
         """Return 32 bytes that nobody outside can guess: the same for all processes, and others at the next start."""
-        return blake2b(purpose, digest_size=32, key=self.hash_key, person=b"kairos secret").digest()
+        return blake2b(purpose, digest_size=32, key=self._hash_key, person=b"kairos secret").digest()
 
     def clear_gauges(self, slot: int) -> None:
         """Forget how things were with a worker that is dead; what it counted stays."""
@@ -133,3 +128,7 @@ class Zone:
 
     def _shared_column(self, overflow: int) -> int:
         return layout.COLUMNS + self._layout.columns + overflow
+
+    @property
+    def _hash_key(self) -> bytes:
+        return pack("=qq", self.cells.load(layout.HASH_KEY), self.cells.load(layout.HASH_KEY + 1))

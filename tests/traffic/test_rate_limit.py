@@ -16,6 +16,7 @@ from kairos.traffic.rate_filters import rate_filters
 from kairos.traffic.rate_limit import RateLimiter, limit_of, network
 
 ONE = RateLimit("PerIP", 1, 60)
+KEY = b"0123456789abcdef"
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Limiters:
 
     def of(self, *limits: RateLimit, pattern: str = "/") -> tuple[list[RateLimiter], list[RateLimiter]]:
         route = Route(pattern, "/", ("GET",), (), rate_limits=limits)
-        return rate_filters(route, self.buckets, self.zone.hash_key, self.zone.row(0))
+        return rate_filters(route, self.buckets, KEY, self.zone.row(0))
 
     def count(self, index: int) -> int:
         return self.zone.total(index)
