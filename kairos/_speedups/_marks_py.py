@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 _ALL = (1 << 64) - 1
 _SIGN = 1 << 63
+_SHORT = 256
 
 
 def _rotated(word: int, bits: int) -> int:
@@ -30,13 +31,16 @@ class Mark(NamedTuple):
     high: int
 
 
-@lru_cache(maxsize=4096)  # it takes a while, and clients come again
 def mark(key: bytes, data: bytes) -> Mark:
     """Return the hash of `data` under a key of 16 bytes."""
-    if len(key) != 16:
-        raise ValueError("the key has 16 bytes")
     if not isinstance(data, bytes):
         raise TypeError("a hash is made of bytes")
+    if len(key) != 16:
+        raise ValueError("the key has 16 bytes")
+    return _remembered(key, data) if len(data) <= _SHORT else _hash(key, data)
+
+
+def _hash(key: bytes, data: bytes) -> Mark:
     low, high = int.from_bytes(key[:8], "little"), int.from_bytes(key[8:], "little")
     a, b = 0x736F6D6570736575 ^ low, 0x646F72616E646F6D ^ high ^ 0xEE
     c, d = 0x6C7967656E657261 ^ low, 0x7465646279746573 ^ high
@@ -50,6 +54,9 @@ def mark(key: bytes, data: bytes) -> Mark:
     first = a ^ b ^ c ^ d
     a, b, c, d = _mix(a, b ^ 0xDD, c, d, 4)
     return Mark(_signed(first), _signed(a ^ b ^ c ^ d))
+
+
+_remembered = lru_cache(maxsize=4096)(_hash)  # it takes a while, and clients come again
 
 
 def _signed(word: int) -> int:
