@@ -60,9 +60,13 @@ cdef class Buckets:
     @cython.locals(stripes=list, verdict=Verdict, number=Py_ssize_t, limit=Limit, mark=Mark, base=Py_ssize_t)
     cdef Verdict _decide_all(self, tuple limits, tuple marks, int64_t now, bint counts)
 
-    cpdef list _stripes(self, tuple limits, tuple marks)
+    @cython.locals(stripes=list, number=Py_ssize_t, stripe=Py_ssize_t)
+    cdef list _stripes(self, tuple limits, tuple marks)
 
-    @cython.locals(found=Verdict, number=Py_ssize_t, limit=Limit, mark=Mark, is_allowed=bint)
+    @cython.locals(
+        all_allow=bint, chosen=Py_ssize_t, remaining=int64_t, reset=int64_t, wait=int64_t, number=Py_ssize_t,
+        limit=Limit, mark=Mark, is_allowed=bint, is_nearer=bint
+    )
     cdef Verdict _judge_all(self, tuple limits, tuple marks, int64_t now)
 
     @cython.locals(low=int64_t)

@@ -169,21 +169,25 @@ class Buckets:
 
     def _stripes(self, limits: "tuple[Limit, ...]", marks: "tuple[Name, ...]") -> list[int]:
         """Return the locks in the order in which everybody takes them."""
-        stripes = {self._stripe(self._place(limits[number], marks[number])) for number in range(len(limits))}
-        return sorted(stripes)
+        stripes: list[int] = []
+        for number in range(len(limits)):
+            stripe = self._stripe(self._place(limits[number], marks[number]))
+            if stripe not in stripes:
+                stripes.append(stripe)
+        stripes.sort()
+        return stripes
 
     def _judge_all(self, limits: "tuple[Limit, ...]", marks: "tuple[Name, ...]", now: int) -> Verdict:
         """Ask all limits: of those that refuse the longest wait tells, of those that allow the one with least left."""
-        found = _verdict(True, 0, MOST, 0, 0)
+        all_allow, chosen, remaining, reset, wait = True, 0, MOST, 0, 0
         for number in range(len(limits)):
             limit, mark = limits[number], marks[number]
             is_allowed = self._judge(limit, self._find(self._place(limit, mark), mark), now)
-            if is_allowed and (not found.is_allowed or self._remaining >= found.remaining):
-                continue
-            if not is_allowed and not found.is_allowed and self._wait <= found.wait:
-                continue
-            found = _verdict(is_allowed, number, self._remaining, self._reset, self._wait)
-        return found
+            is_nearer = self._remaining < remaining if is_allowed else self._wait > wait
+            if (all_allow and not is_allowed) or (is_nearer and all_allow == is_allowed):
+                all_allow, chosen = is_allowed, number
+                remaining, reset, wait = self._remaining, self._reset, self._wait
+        return _verdict(all_allow, chosen, remaining, reset, wait)
 
     def _place(self, limit: Limit, mark: "Name") -> int:
         """Return the first cell of the set to which a name belongs."""
