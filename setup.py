@@ -11,10 +11,13 @@ from setuptools.command.build_ext import build_ext
 # What Cython compiles. A .py is the same source in both modes (its .pxd adds types); a .pyx has a Python twin.
 COMPILED = [
     "kairos/_speedups/allocator.pyx",
+    "kairos/_speedups/buckets.py",
     "kairos/_speedups/cells.pyx",
     "kairos/_speedups/clock.pyx",
+    "kairos/_speedups/guarded.pyx",
     "kairos/_speedups/head.pyx",
     "kairos/_speedups/ids.pyx",
+    "kairos/_speedups/marks.pyx",
     "kairos/_speedups/matcher.py",
     "kairos/_speedups/path.pyx",
     "kairos/_speedups/rendezvous.pyx",
@@ -45,6 +48,7 @@ COMPILED = [
     "kairos/proxy/upstream.py",
     "kairos/resilience/breaker.py",
     "kairos/resilience/ejection.py",
+    "kairos/traffic/rate_limit.py",
 ]
 
 

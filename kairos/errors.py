@@ -46,6 +46,7 @@ class KairosError(Exception):
     retry = Retry.NEVER
     limit: Limit | None = None
     retry_after = 1  # seconds, told with a 503
+    advice = ""  # the `message` of the error answer, if it has one
 
     def __init__(self, message: str, *, reason: str = "") -> None:
         super().__init__(message)
@@ -76,6 +77,19 @@ class PayloadTooLarge(KairosError):
     def __init__(self, measured: int, allowed: int) -> None:
         super().__init__(f"The request body is larger than {allowed} bytes")
         self.limit = Limit("limits.max_request_body_bytes", allowed, measured)
+
+
+class RateLimited(KairosError):
+    """The client has sent more requests than it may."""
+
+    kind = "rate_limit_error"
+    side = Side.DOWNSTREAM
+    status = 429
+    advice = "Too many requests. Please try again later."
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__("Rate limit exceeded", reason="rate_limited")
+        self.limit = Limit("rate_limit", allowed, allowed + 1)
 
 
 class Overloaded(KairosError):

@@ -1,6 +1,7 @@
 """What workers read of limits, timeouts, host names and backends that fail, from the blocks of the config."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from kairos.config.model.health import HealthCheck, can_check, status_range
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.router import Backend
 from kairos.config.model.timeouts import RouteTimeouts, Timeouts
-from kairos.config.model.traffic import Limits, RouteLimits
+from kairos.config.model.traffic import Composite, Limits, RateLimit, RouteLimits
 
 T = TypeVar("T")
 
@@ -144,6 +145,35 @@ def concurrency(block: Concurrency | None) -> document.Concurrency:
         backend_connections=block.max_connections_per_backend,
         queue=block.max_queue,
         queue_seconds=block.queue_timeout_ms / 1000,
+    )
+
+
+def rate_limits(own: RateLimit | None, whole: RateLimit | None) -> tuple[document.RateLimit, ...]:
+    """Return the limits on the requests of a route: those of the gateway, and its own."""
+    return (*members(whole, 0, is_global=True), *members(own, 1))
+
+
+def members(
+    block: RateLimit | None, group: int, *, is_global: bool = False, dry_run: bool = False
+) -> Iterator[document.RateLimit]:
+    """Return the limits in a block, those of a composite one by one."""
+    if block is None:
+        return
+    dry_run = dry_run or block.dry_run
+    if isinstance(block.strategy, Composite):
+        for member in block.strategy.Composite:
+            yield from members(member, group, is_global=is_global, dry_run=dry_run)
+        return
+    yield document.RateLimit(
+        strategy=block.strategy,
+        requests=min(block.requests_per_window, sys.maxsize),
+        seconds=block.window_duration,
+        burst=min(block.burst_allowance, sys.maxsize),
+        window=block.window_type,
+        header=block.header.lower() if block.strategy == "PerHeader" else "",
+        group=group,
+        is_global=is_global,
+        dry_run=dry_run,
     )
 
 

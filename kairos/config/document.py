@@ -124,6 +124,22 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """One limit on requests. Limits with the same `group` count together or not at all."""
+
+    strategy: str
+    requests: int
+    seconds: int
+    burst: int = 0
+    window: str = "SlidingWindow"
+    header: str = ""
+    group: int = 0
+    is_global: bool = False
+    """Whether it is that of the gateway, which all routes share."""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheck:
     """How a backend is asked whether it is well. Durations are seconds."""
 
@@ -215,6 +231,8 @@ class Route:
     concurrency: Concurrency = Concurrency()
     auth: Auth | None = None
     """What `auth_required` asks for."""
+    rate_limits: tuple[RateLimit, ...] = ()
+    """Those of the gateway first."""
     slow_start: float = 0.0
     """The seconds in which a backend that has come back gets its full share; 0 is at once."""
 
@@ -228,6 +246,7 @@ class Route:
         fields["methods"] = tuple(fields["methods"])
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
+        fields["rate_limits"] = tuple(RateLimit(**limit) for limit in fields["rate_limits"])
         for name, block in (
             ("hash_on", HashOn),
             ("sticky", Sticky),
@@ -262,6 +281,8 @@ class Settings:
     jwt: Jwt | None = None
     api_keys: ApiKeys | None = None
     basic_auth: BasicAuth | None = None
+    rate_limit_bytes: int = 64 << 20
+    """The memory of the rate limits, from the start of the gateway on."""
     discovery: Discovery = Discovery()
 
     @classmethod

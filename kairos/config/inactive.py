@@ -22,12 +22,15 @@ class Inactive:
 
 
 INACTIVE = (
-    Inactive("/rate_limit", protects=True),
-    Inactive("/routers/*/rate_limit", protects=True),
     Inactive("/access_list", protects=True),
     Inactive("/routers/*/access_list", protects=True),
     Inactive("/server/tls/client_ca", protects=True),
     Inactive("/server/tls/client_auth", protects=True, harmless=("none",)),
+    *(
+        Inactive(pattern + "/enable_redis", harmless=(False,), effect="every gateway counts for itself")
+        for where in ("/rate_limit", "/routers/*/rate_limit")
+        for pattern in (where, where + "/strategy/Composite/*")
+    ),
     Inactive("/server/tls", effect="the listener speaks plain HTTP"),
     Inactive("/ai"),
     Inactive("/cors", has_switch=True),

@@ -12,6 +12,7 @@ from kairos.config.bounds import (
     health_check,
     limits,
     outlier,
+    rate_limits,
     retry,
     route_limits,
     route_timeouts,
@@ -23,6 +24,7 @@ from kairos.config.key_sets import KeySets
 from kairos.config.model import Config
 from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
+from kairos.config.model.traffic import Limits
 from kairos.config.validate import Validated
 
 PROTOCOL_SCHEME = {"ftp": "ftp", "dns": "dns"}
@@ -69,6 +71,7 @@ def settings(config: Config, overrides: Overrides) -> Settings:
         forwarded=server.forwarded,
         limits=limits(config.limits),
         timeouts=timeouts(config.timeouts),
+        rate_limit_bytes=(config.limits or Limits()).rate_limit_memory_bytes,
         discovery=discovery(config.discovery),
     )
 
@@ -142,6 +145,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
         auth=access.auth(router),
+        rate_limits=rate_limits(router.rate_limit, config.rate_limit),
         slow_start=router.slow_start_seconds,
     )
 

@@ -42,6 +42,8 @@ def error_body(error: KairosError, request_id: str, path: str) -> bytes:
         "timestamp": timestamp(),
         "type": error.kind,
     }
+    if error.advice:
+        fields["message"] = error.advice
     return orjson.dumps(fields)
 
 

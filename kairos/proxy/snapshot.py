@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 from typing import cast
 
+from kairos._speedups.buckets import Buckets
 from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
 from kairos.balancing.balancer import Balancer, Means, balancer
@@ -29,7 +30,9 @@ from kairos.resilience.ejection import Ejection
 from kairos.resilience.volume import Volume
 from kairos.routing.router import Entry, Router, entry_of
 from kairos.security.closed import ProtocolClosed
+from kairos.shm import layout
 from kairos.shm.zone import Zone
+from kairos.traffic.rate_filters import rate_filters
 
 Known = Mapping[tuple[Pool, int], Target]
 """The targets that a route has, by pool and weight."""
@@ -45,6 +48,8 @@ class SnapshotBuilder:
         self._pools = Pools(plane, zone)
         self._authenticators = Authenticators(plane)
         self._copies = USUAL_COPIES
+        self._buckets = Buckets(zone.guarded, plane.row, layout.RATE_FORGOTTEN)
+        self._rate_key = zone.secret(b"rate limits")[:16]
 
     def steps(self, document: bytes, generation: int, previous: Snapshot | None) -> Generator[None, None, Snapshot]:
         """Build in short steps, and return the snapshot with the last. Raises ValueError for what a check refuses."""
@@ -123,9 +128,11 @@ class SnapshotBuilder:
             pool.leave()
 
     def _filters(self, route: Route) -> list[Filter]:
-        filters: list[Filter] = []
+        before, after = rate_filters(route, self._buckets, self._rate_key, self._plane.row)
+        filters: list[Filter] = [*before]
         if route.auth_required:
             filters.append(self._authenticators.filter(route))
+        filters += after
         if route.protocol != "http":
             filters.append(ProtocolClosed(route.protocol))
         return filters

@@ -30,6 +30,9 @@ UPSTREAM_FAILURES = 10
 BYTES_IN = 11  # from clients
 BYTES_OUT = 12  # to clients
 RETRIES = 13  # requests that were sent again after a pause
+RATE_LIMITED = 14  # requests that a rate limit refused
+RATE_DRY_RUN = 15  # requests that a rate limit would have refused
+RATE_FORGOTTEN = 16  # clients that rate limits forgot too early, for want of memory
 # Gauges say how things are; the supervisor zeroes those of a dead worker.
 CONNECTIONS_OPEN = 32
 IN_FLIGHT = 33
@@ -62,6 +65,7 @@ class Layout:
     slots: int
     columns: int
     words: int
+    guarded_cells: int = 0  # of the rate limits, with their locks
 
     @property
     def row_cells(self) -> int:
@@ -79,9 +83,14 @@ class Layout:
         return self.names + _pages(self.columns * NAME_CELLS)
 
     @property
+    def guarded(self) -> int:
+        """The start of what changes under locks."""
+        return self.table + _pages(self.words * ENTRY_CELLS + 1)
+
+    @property
     def cells(self) -> int:
         """The size of the zone."""
-        return self.table + _pages(self.words * ENTRY_CELLS + 1)
+        return self.guarded + _pages(self.guarded_cells)
 
     def row(self, slot: int) -> int:
         """Return the start of a slot's row."""

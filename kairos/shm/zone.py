@@ -7,7 +7,7 @@ from hashlib import blake2b
 from struct import pack, unpack
 from typing import TypeAlias
 
-from kairos._speedups import Cells
+from kairos._speedups import Cells, GuardedCells
 from kairos.shm import layout
 from kairos.shm.names import OTHER, Names
 from kairos.shm.table import Table
@@ -21,16 +21,25 @@ class Zone:
     """Shared memory for `slots` workers.
 
     What only adds up is counted in rows, one per worker, and summed by whoever asks. What must be exact across workers
-    is a word of `cells` that all of them change by `fetch_add` or `compare_exchange`. Memory is used only where someone
-    looked. The clocks are the caller's: `started_at` in nanoseconds since 1970, `started_clock` of CLOCK_MONOTONIC.
+    is a word of `cells` that all of them change by `fetch_add` or `compare_exchange`, or what the rate limits keep in
+    `guarded`, which has locks, and a size of `guarded_bytes`. Memory is used only where someone looked. The clocks are
+    the caller's: `started_at` in nanoseconds since 1970, `started_clock` of CLOCK_MONOTONIC.
     """
 
-    __slots__ = ("_layout", "_memory", "_names", "_table", "cells", "fd", "rows")
+    __slots__ = ("_layout", "_memory", "_names", "_table", "cells", "fd", "guarded", "rows")
 
     def __init__(
-        self, slots: int, *, started_at: int = 0, started_clock: int = 0, columns: int = 1 << 14, words: int = 1 << 17
+        self,
+        slots: int,
+        *,
+        started_at: int = 0,
+        started_clock: int = 0,
+        columns: int = 1 << 14,
+        words: int = 1 << 17,
+        guarded_bytes: int = 1 << 20,
     ) -> None:
-        self._layout = layout.Layout(slots, columns, words)
+        guarded = guarded_bytes // 8
+        self._layout = layout.Layout(slots, columns, words, guarded)
         size = self._layout.cells * 8
         self.fd = os.memfd_create("kairos-zone", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self.fd, size)
@@ -40,6 +49,7 @@ class Zone:
         self.rows: tuple[Row, ...] = tuple(
             Cells(self._memory, self.fd, self._layout.row(slot), self._layout.row_cells) for slot in range(slots)
         )
+        self.guarded = GuardedCells(self._memory, self.fd, self._layout.guarded, guarded)
         for index, value in enumerate(unpack("=qq", os.urandom(16)), layout.HASH_KEY):
             self.cells.store(index, value)
         self.cells.store(layout.STARTED_AT, started_at)

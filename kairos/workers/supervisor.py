@@ -37,7 +37,7 @@ from kairos.workers.state import StateLock, state_directory
 
 STDERR = 2
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)  # the machine is too small
-FIXED_AT_START = ("host", "port", "workers")
+FIXED_AT_START = ("host", "port", "workers", "rate_limit_bytes")
 
 logger = logging.getLogger("kairos.supervisor")
 
@@ -128,7 +128,7 @@ def run(
 def effective(document: bytes, options: RunOptions) -> Settings:
     """Return the settings of a document as they apply here: the command line wins, no workers means one per core."""
     settings = Settings.decode(document.partition(b"\n")[0])
-    asked = {name: getattr(options, name) for name in (*FIXED_AT_START, "log_level")}
+    asked = {name: getattr(options, name) for name in ("host", "port", "workers", "log_level")}
     settings = replace(settings, **{name: value for name, value in asked.items() if value is not None})
     return settings if settings.workers else replace(settings, workers=len(os.sched_getaffinity(0)))
 
@@ -157,7 +157,12 @@ class Supervisor:
         self._settings = effective(first.document, start.options)
         self._has_served = False
         self._listeners = Listeners(self._settings.host, self._settings.port, self._settings.workers)
-        self._zone = Zone(self._settings.workers, started_at=time.time_ns(), started_clock=time.monotonic_ns())
+        self._zone = Zone(
+            self._settings.workers,
+            started_at=time.time_ns(),
+            started_clock=time.monotonic_ns(),
+            guarded_bytes=self._settings.rate_limit_bytes,
+        )
         self._fleet = Fleet(
             self._children,
             self._listeners,

@@ -50,6 +50,8 @@ STRICT: dict[str, Any] = {
                     "window_duration": 60,
                     "burst_allowance": 20,
                     "window_type": "SlidingWindow",
+                    "header": "X-API-Key",
+                    "dry_run": False,
                     "enable_redis": False,
                     "redis_key_prefix": "kairos_rl",
                 }
@@ -59,6 +61,8 @@ STRICT: dict[str, Any] = {
         "window_duration": 60,
         "burst_allowance": 20,
         "window_type": "TokenBucket",
+        "header": "X-API-Key",
+        "dry_run": False,
         "enable_redis": False,
         "redis_key_prefix": "kairos_rl",
     },
@@ -72,6 +76,7 @@ STRICT: dict[str, Any] = {
         "max_target_bytes": 2048,
         "max_requests_per_worker": 1000,
         "max_response_header_bytes": 16384,
+        "rate_limit_memory_bytes": 16777216,
     },
     "timeouts": {
         "request_head_seconds": 10,

@@ -11,13 +11,11 @@ from kairos.config.unknown_keys import shape
 from tests.config.configs import STRICT, backend, config, router
 from tests.config.operators import Operator
 
-LIMIT = {"requests_per_window": 10}
+LIMIT: dict[str, Any] = {"requests_per_window": 10}
 ACCESS = {"deny": ["10.0.0.0/8"]}
 TLS = {"cert_file": "cert.pem", "key_file": "key.pem"}
 
 PROTECTION = [
-    (config(rate_limit=LIMIT), "/rate_limit"),
-    (config(router(rate_limit=LIMIT)), "/routers/0/rate_limit"),
     (config(access_list=ACCESS), "/access_list"),
     (config(router(access_list=ACCESS)), "/routers/0/access_list"),
     (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
@@ -32,6 +30,12 @@ WITHOUT_EFFECT = [
     (config(router(request_transformation={})), "/routers/0/request_transformation"),
     (config(router(response_transformation={})), "/routers/0/response_transformation"),
     (config(router(protocol="websocket")), "/routers/0/protocol"),
+    (config(rate_limit={**LIMIT, "enable_redis": True}), "/rate_limit/enable_redis"),
+    (config(router(rate_limit={**LIMIT, "enable_redis": True})), "/routers/0/rate_limit/enable_redis"),
+    (
+        config(rate_limit={**LIMIT, "strategy": {"Composite": [{**LIMIT, "enable_redis": True}]}}),
+        "/rate_limit/strategy/Composite/0/enable_redis",
+    ),
     (config(router(ai_policy={"enabled": True, "strategy": "latency_prediction"})), "/routers/0/ai_policy"),
 ]
 
@@ -66,6 +70,7 @@ def test_a_setting_without_its_feature_is_a_warning(operator: Operator, given: d
         config(),
         config(router(load_balancing_strategy="round_robin", protocol="http", auth_required=False)),
         config(router(backends=[backend(weight=1, health_check_path=None)], retry=None)),
+        config(rate_limit=LIMIT),
         config(jwt=None, rate_limit=None, access_list=None, ai=None, server={}),
         config(router(load_balancing_strategy="ip_hash", preserve_host=True, limits={}, timeouts={})),
         config(limits={}, timeouts={}, server={"trusted_proxies": [], "via": None, "forwarded": False}),
@@ -79,7 +84,10 @@ def test_what_asks_for_nothing_is_no_matter(operator: Operator, given: dict[str,
 
 def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
     with_tls = {**STRICT, "server": {"tls": {**TLS, "client_ca": "ca.pem", "client_auth": "required"}}}
-    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=LIMIT, access_list=ACCESS)]
+    shared: dict[str, Any] = {**LIMIT, "enable_redis": True}
+    shared["strategy"] = {"Composite": [{**LIMIT, "enable_redis": True}]}
+    with_tls["rate_limit"] = shared
+    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=shared, access_list=ACCESS)]
     reported = {
         "/".join("*" if isinstance(step, int) else step for step in ("", *draft.path))
         for draft in inactive_settings(with_tls, allow=False)

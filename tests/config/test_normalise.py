@@ -14,6 +14,7 @@ from kairos.config.document import (
     Document,
     HashOn,
     Limits,
+    RateLimit,
     Route,
     Settings,
     Sticky,
@@ -242,3 +243,33 @@ def test_a_document_survives_its_way_to_the_workers(operator: Operator) -> None:
     for given in (config(*routers, jwt_secret=SECRET), STRICT):
         document = operator.document(given)
         assert Document.decode(document.encode()) == document
+
+
+def test_a_route_has_the_rate_limits_of_the_gateway_and_its_own(operator: Operator) -> None:
+    whole = {"requests_per_window": 100, "window_type": "TokenBucket", "burst_allowance": 5}
+    own = {
+        "requests_per_window": 1,
+        "dry_run": True,
+        "strategy": {
+            "Composite": [
+                {"requests_per_window": 2, "strategy": "PerUser", "window_duration": 1},
+                {"requests_per_window": 3, "strategy": "PerHeader", "header": "X-Key"},
+                {"requests_per_window": 9, "strategy": {"Composite": [{"requests_per_window": 4}]}},
+            ]
+        },
+    }
+    one, other = operator.document(config(router("/a", rate_limit=own), router("/b"), rate_limit=whole)).routes
+
+    gateway = RateLimit("PerIP", 100, 60, 5, "TokenBucket", is_global=True)
+    assert other.rate_limits == (gateway,)
+    assert one.rate_limits == (
+        gateway,
+        RateLimit("PerUser", 2, 1, group=1, dry_run=True),
+        RateLimit("PerHeader", 3, 60, header="x-key", group=1, dry_run=True),
+        RateLimit("PerIP", 4, 60, group=1, dry_run=True),
+    )
+
+
+def test_the_memory_of_rate_limits_comes_from_the_file(operator: Operator) -> None:
+    assert operator.document(config()).settings.rate_limit_bytes == 64 << 20
+    assert operator.document(config(limits={"rate_limit_memory_bytes": 1 << 20})).settings.rate_limit_bytes == 1 << 20

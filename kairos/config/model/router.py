@@ -219,7 +219,7 @@ class Router(Block):
     slow_start_seconds: Seconds = 0.0
     """How long it takes until a backend that is up again gets its full share; 0 gives it at once."""
     rate_limit: RateLimit | None = None
-    """How many requests are let through."""
+    """How many requests are let through, besides the limit of the gateway: both have to agree."""
     access_list: AccessList | None = None
     """Which client addresses may use the route."""
     request_transformation: RequestTransformation | None = None

@@ -6,15 +6,17 @@ from pydantic import Field
 
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Unsigned64
 
-StrategyName = Literal["PerIP", "PerUser", "PerRoute", "PerIPAndRoute", "PerUserAndRoute"]
+StrategyName = Literal["PerIP", "PerUser", "PerRoute", "PerIPAndRoute", "PerUserAndRoute", "PerHeader"]
 WindowType = Literal["FixedWindow", "SlidingWindow", "TokenBucket"]
+FIELD_NAME = r"^[A-Za-z0-9!#$%&'*+.^`|~-]+$"
+"""A token (RFC 9110 section 5.6.2), without the underscore: fields with one are dropped."""
 
 
 class Composite(Block):
-    """Several limits, all of which must agree."""
+    """Several limits, each with its own numbers; a request passes if all agree, and else counts for none."""
 
     Composite: "Annotated[list[RateLimit], Field(min_length=1)]"
-    """The limits that are combined."""
+    """The limits that are combined. Those beside `strategy` do not count then, but for `dry_run`."""
 
 
 Strategy = Annotated[
@@ -24,10 +26,14 @@ Strategy = Annotated[
 
 
 class RateLimit(Block):
-    """How many requests one client may send in a span of time."""
+    """How many requests one client may send in a span of time; exact, however many workers there are."""
 
     strategy: Strategy = "PerIP"
-    """What is counted together: a name, or `{"Composite": [...]}` of several limits."""
+    """What is counted together: a name, or `{"Composite": [...]}` of several limits. Addresses of IPv6 are counted by
+    /64. Users are those who have been authenticated on the route; requests of nobody are counted by address. A route is
+    its `external_path`."""
+    header: Annotated[str, Field(pattern=FIELD_NAME)] = "X-API-Key"
+    """The request header whose values are told apart by `PerHeader`. Requests without it are counted by address."""
     requests_per_window: Unsigned64
     """How many requests a window allows."""
     window_duration: Annotated[int, Field(ge=1, le=2**32)] = 60
@@ -35,7 +41,11 @@ class RateLimit(Block):
     burst_allowance: Unsigned64 = 0
     """How many more requests are let through."""
     window_type: WindowType = "SlidingWindow"
-    """How the window moves."""
+    """How the window moves. `FixedWindow` begins with the first request. `SlidingWindow` remembers every request, or
+    above 1,024 requests counts them in 64ths of the window: a request then counts up to a 64th longer. `TokenBucket`
+    is full at first, and refills evenly."""
+    dry_run: bool = False
+    """Whether requests over the limit are only counted, and let through."""
     enable_redis: bool = False
     """Whether several gateways share the counters."""
     redis_key_prefix: str = "kairos_rl"
@@ -65,6 +75,10 @@ class Limits(Block):
     """How many requests one worker may have in progress at a time; else 503."""
     max_response_header_bytes: HeaderBytes = 32 * 1024
     """The longest head of a backend's response; else 502."""
+    rate_limit_memory_bytes: Annotated[int, Field(ge=2**20, le=2**40)] = 64 * 2**20
+    """How much memory the rate limits may take, for all workers together, as it was when the gateway started. A client
+    takes 48 bytes, with a sliding window 80 or more; one half of the memory is for sliding windows. If there are too
+    many clients, those are forgotten who have used the smallest part of their limit."""
 
 
 class RouteLimits(Block):

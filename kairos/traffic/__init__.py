@@ -1,0 +1,1 @@
+"""How much, and in which form: what is done to the traffic of a route."""
