@@ -10,6 +10,8 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
+from kairos.config.policies import AccessList
+
 T = TypeVar("T")
 
 
@@ -144,6 +146,8 @@ class Route:
     breaker: Breaker | None = Breaker()
     outlier: Outlier | None = Outlier()
     concurrency: Concurrency = Concurrency()
+    access_lists: tuple[AccessList, ...] = ()
+    """All of which an address has to pass."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -155,6 +159,7 @@ class Route:
         fields["methods"] = tuple(fields["methods"])
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
+        fields["access_lists"] = tuple(map(AccessList.decode, fields["access_lists"]))
         for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):
             fields[name] = _block(block, fields[name])
         return cls(**fields)

@@ -24,8 +24,6 @@ class Inactive:
 INACTIVE = (
     Inactive("/rate_limit", protects=True),
     Inactive("/routers/*/rate_limit", protects=True),
-    Inactive("/access_list", protects=True),
-    Inactive("/routers/*/access_list", protects=True),
     Inactive("/server/tls/client_ca", protects=True),
     Inactive("/server/tls/client_auth", protects=True, harmless=("none",)),
     Inactive("/routers/*/auth_required", harmless=(False,), effect="every request to this route is answered with 401"),

@@ -17,6 +17,7 @@ from kairos.config.document import Backend, Document, Route, Settings, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
 from kairos.config.model.router import BackendTls, Router
+from kairos.config.policy_blocks import access_lists
 from kairos.config.validate import Validated
 
 PROTOCOL_SCHEME = {"ftp": "ftp", "dns": "dns"}
@@ -121,6 +122,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         breaker=breaker(router.circuit_breaker, config.circuit_breaker),
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
+        access_lists=access_lists(config.access_list, router.access_list),
     )
 
 

@@ -12,14 +12,11 @@ from tests.config.configs import SECRET, STRICT, backend, config, router
 from tests.config.operators import Operator
 
 LIMIT = {"requests_per_window": 10}
-ACCESS = {"deny": ["10.0.0.0/8"]}
 TLS = {"cert_file": "cert.pem", "key_file": "key.pem"}
 
 PROTECTION = [
     (config(rate_limit=LIMIT), "/rate_limit"),
     (config(router(rate_limit=LIMIT)), "/routers/0/rate_limit"),
-    (config(access_list=ACCESS), "/access_list"),
-    (config(router(access_list=ACCESS)), "/routers/0/access_list"),
     (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
     (config(server={"tls": {**TLS, "client_auth": "required"}}), "/server/tls/client_auth"),
 ]
@@ -91,7 +88,7 @@ def test_what_asks_for_nothing_is_no_matter(operator: Operator, given: dict[str,
 
 def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
     with_tls = {**STRICT, "server": {"tls": {**TLS, "client_ca": "ca.pem", "client_auth": "required"}}}
-    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=LIMIT, access_list=ACCESS)]
+    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=LIMIT)]
     reported = {
         "/".join("*" if isinstance(step, int) else step for step in ("", *draft.path))
         for draft in inactive_settings(with_tls, allow=False)

@@ -51,7 +51,7 @@ class Config(Block):
     rate_limit: RateLimit | None = None
     """How many requests a client may send to the gateway as a whole; null means any number."""
     access_list: AccessList | None = None
-    """Which client addresses may use the gateway."""
+    """Which client addresses may use the gateway's routes."""
     cors: Cors | None = None
     """Which pages of other origins may call."""
     limits: Limits | None = None

@@ -199,7 +199,7 @@ class Router(Block):
     rate_limit: RateLimit | None = None
     """How many requests are let through."""
     access_list: AccessList | None = None
-    """Which client addresses may use the route."""
+    """Which client addresses may use the route, of those that may use the gateway."""
     request_transformation: RequestTransformation | None = None
     """Changes to the request."""
     response_transformation: ResponseTransformation | None = None

@@ -37,12 +37,18 @@ Network = Annotated[str, AfterValidator(check_network)]
 
 
 class AccessList(Block):
-    """Which client addresses may come in. `deny` wins; a list of `allow` keeps all others out."""
+    """Which client addresses may come in. `deny` wins over `allow`, whatever the lengths of the prefixes.
+
+    The list of the gateway and that of a route have to agree, so a route can only keep out more. Behind trusted
+    proxies the address is that of the client for whom they speak. IPv4 addresses in IPv6 (`::ffff:192.0.2.1`) are IPv4
+    addresses: `0.0.0.0/0` is all of these, `::/0` all others. Who is kept out gets 403. The built-in endpoints answer
+    everybody.
+    """
 
     allow: list[Network] = []
-    """Networks that may come in; empty means all."""
+    """Networks that may come in, and nobody else; empty means all."""
     deny: list[Network] = []
-    """Networks that may not."""
+    """Networks that may not, even if they are part of one that may."""
 
 
 class Cors(Block):
