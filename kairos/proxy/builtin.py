@@ -5,8 +5,7 @@ import time
 import orjson
 
 from kairos._version import __version__
-from kairos.filters import LocalReply
-from kairos.protocols.http1.head import RequestHead
+from kairos.filters import Asked, LocalReply
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.replies import timestamp
 
@@ -21,11 +20,13 @@ class Health:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    def look(self, head: RequestHead) -> LocalReply:
+    def take(self, asked: Asked) -> LocalReply:
         """Answer 200 with the uptime in seconds."""
         uptime = int(time.clock_gettime(time.CLOCK_MONOTONIC) - self._plane.started_clock)
         now = timestamp()
         return _json(200, status="healthy", timestamp=now, uptime=uptime, uptime_seconds=uptime, version=__version__)
+
+    look = take
 
 
 class Ready:
@@ -36,11 +37,13 @@ class Ready:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    def look(self, head: RequestHead) -> LocalReply:
+    def take(self, asked: Asked) -> LocalReply:
         """Answer 200, or 503 while the gateway drains."""
         if self._plane.is_ready:
             return _json(200, status="ready", timestamp=timestamp())
         return _json(503, status="draining", timestamp=timestamp())
+
+    look = take
 
 
 class Live:
@@ -51,9 +54,11 @@ class Live:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
-    def look(self, head: RequestHead) -> LocalReply:
+    def take(self, asked: Asked) -> LocalReply:
         """Answer 200."""
         return _json(200, status="alive", timestamp=timestamp())
+
+    look = take
 
 
 ENDPOINTS = (Health, Ready, Live)

@@ -29,7 +29,6 @@ cdef frozenset IDEMPOTENT
 @cython.final
 @cython.freelist(64)
 cdef class Exchange:
-    cdef object _connecting
     cdef bytes _connection_options
     cdef double _deadline
     cdef bytes _forwarded
@@ -41,17 +40,21 @@ cdef class Exchange:
     cdef bint _rechunks
     cdef Pool _taken
     cdef bytes _target
+    cdef object _task
     cdef readonly Attempts attempts
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
     cdef readonly double first_byte
     cdef readonly RequestHead head
+    cdef public object identity
     cdef readonly str limit
+    cdef public bytes lines
     cdef readonly str reason
     cdef readonly Py_ssize_t request_bytes
     cdef readonly bint request_done
     cdef readonly bytes request_id
+    cdef public bytes request_lines
     cdef readonly Py_ssize_t response_bytes
     cdef readonly ProxyRoute route
     cdef readonly Snapshot snapshot
@@ -65,6 +68,7 @@ cdef class Exchange:
     @cython.locals(head=RequestHead, snapshot=Snapshot, match=Match, route=ProxyRoute)
     cpdef bint find_route(self) except -1
 
+    cpdef bint _pass(self, Py_ssize_t first) except -1
     cpdef begin(self)
     cpdef request_body(self, bytes data, bint done)
 
@@ -83,7 +87,7 @@ cdef class Exchange:
     @cython.locals(upstream=Upstream)
     cpdef _attempt(self, Target target)
 
-    @cython.locals(head=RequestHead, host=bytes, data=bytes, route=ProxyRoute)
+    @cython.locals(head=RequestHead, host=bytes, lines=bytes, data=bytes, route=ProxyRoute)
     cpdef _send(self, Upstream upstream, Pool pool)
 
     cpdef bint is_idempotent(self) except -1

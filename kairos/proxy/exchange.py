@@ -5,7 +5,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge, Retry, UpstreamError
-from kairos.filters import LocalReply
+from kairos.filters import Identity, LocalReply, WaitingFilter
 from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
@@ -54,7 +54,6 @@ class Exchange:
     """
 
     __slots__ = (
-        "_connecting",
         "_connection_options",
         "_deadline",
         "_forwarded",
@@ -66,17 +65,21 @@ class Exchange:
         "_rechunks",
         "_taken",
         "_target",
+        "_task",
         "attempts",
         "client",
         "connected",
         "downstream",
         "first_byte",
         "head",
+        "identity",
         "limit",
+        "lines",
         "reason",
         "request_bytes",
         "request_done",
         "request_id",
+        "request_lines",
         "response_bytes",
         "route",
         "snapshot",
@@ -108,6 +111,9 @@ class Exchange:
         self.request_done = head.body_length == 0
         self._held: list[bytes] | None = None if self.request_done else []  # the body, while it could be sent again
         self.request_bytes = len(head.raw)
+        self.identity: Identity | None = None
+        self.lines = b""  # for the client, from filters
+        self.request_lines = b""  # for the backend, from filters
         self.response_bytes = 0
         self.status = 0
         self.reason = ""
@@ -116,7 +122,7 @@ class Exchange:
         self.connected = 0.0
         self.first_byte = 0.0
         self.attempts = Attempts()
-        self._connecting: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # that waits for a filter or for a connection
         self._connection_options: bytes | None = None  # what the backend says of its connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._is_admitted = False  # counted in the crowd of the route
@@ -134,6 +140,21 @@ class Exchange:
         """The address of the backend that was tried last."""
         target = self.attempts.target
         return target.pool.address if target is not None else None
+
+    @property
+    def pattern(self) -> str:
+        """The external path of the route."""
+        return self.route.pattern
+
+    @property
+    def now(self) -> float:
+        """The time of the ticker."""
+        return self.downstream.plane.ticker.now
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client speaks TLS; the listener does not, so far."""
+        return False
 
     def find_route(self) -> bool:
         """Find out where the request goes; say whether it goes on, or has been answered here."""
@@ -156,19 +177,43 @@ class Exchange:
         except KairosError as error:
             self.reply(LocalReply.refusal(error))
             return False
-        for step in route.filters:
-            reply = step.look(head)
+        self._target = match.upstream_target
+        return not route.filters or self._pass(0)
+
+    def _pass(self, first: int) -> bool:
+        """Pass the filters from the `first` on; say whether the request goes on, or has been answered here."""
+        filters = self.route.filters
+        for number in range(first, len(filters)):
+            step = filters[number]
+            if self.route.waits and isinstance(step, WaitingFilter):
+                self._task = self.downstream.plane.loop.create_task(self._wait_for(step, number))
+                return True
+            reply = step.take(self)
             if reply is not None:
                 self.reply(reply)
                 return False
-        self._target = match.upstream_target
-        self.attempts.choices = route.balancer.choices(self.client)
         return True
 
+    async def _wait_for(self, step: WaitingFilter, number: int) -> None:
+        try:
+            reply = await step.wait(self)
+            self._task = None
+            if reply is not None:
+                self.reply(reply)
+            elif self._pass(number + 1):
+                self.begin()
+        except Exception:
+            self._task = None
+            self.request_failed(KairosError("Internal error"))
+            raise  # a defect: the loop's exception handler logs it
+
     def begin(self) -> None:
-        """Send the request on its way."""
+        """Send the request on its way, unless a filter has yet to decide."""
+        if self._task is not None:
+            return
         if self.request_done:
             self._start_clock()
+        self.attempts.choices = self.route.balancer.choices(self.client)
         crowd = self.route.crowd
         if crowd is None:
             self._go_to(self.attempts.choose(self.downstream.plane.ticker.now))
@@ -346,18 +391,18 @@ class Exchange:
         self.attempts.count += 1
         upstream = target.pool.take(self.is_idempotent())
         if upstream is None:
-            self._connecting = self.downstream.plane.loop.create_task(self._connect(target))
+            self._task = self.downstream.plane.loop.create_task(self._connect(target))
         else:
             self._send(upstream, target.pool)
 
     async def _connect(self, target: "Target") -> None:
         try:
             upstream = await target.pool.connect(self.route.connect_seconds, target.most_connections)
-            self._connecting = None
+            self._task = None
             self.connected = monotonic()
             self._send(upstream, target.pool)
         except (UpstreamError, Overloaded) as error:
-            self._connecting = None
+            self._task = None
             attempts, now = self.attempts, self.downstream.plane.ticker.now
             attempts.failed(now, error)
             if self.has_time_for(0.0):
@@ -366,7 +411,7 @@ class Exchange:
             else:
                 self.refuse(unavailable.too_late(self.route, error.message))
         except Exception:
-            self._connecting = None
+            self._task = None
             self.request_failed(KairosError("Internal error"))
             raise  # a defect: the loop's exception handler logs it
 
@@ -380,7 +425,10 @@ class Exchange:
         host = pool.host_line
         if self.route.preserves_host and head.host:
             host = host_line(head.host)
-        data = request_head(head, self._target, host, self._forwarded, self.request_id, self._is_trusted)
+        lines = self._forwarded
+        if self.request_lines:
+            lines += self.request_lines
+        data = request_head(head, self._target, host, lines, self.request_id, self._is_trusted)
         if self._held:
             data = b"".join((data, *self._held))
         if not self.request_done:
@@ -402,9 +450,9 @@ class Exchange:
         return self._held is not None or self.request_bytes == len(self.head.raw)
 
     def _drop_upstream(self) -> None:
-        if self._connecting is not None:
-            self._connecting.cancel()
-            self._connecting = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
         if self.upstream is not None:
             self.upstream.abort()
             self.upstream = None
@@ -425,7 +473,7 @@ class Exchange:
         if reply.error is not None:
             self._note(reply.error)
         path = self.head.target.partition(b"?")[0].decode("latin-1")
-        lines = downstream.plane.ticker.date_line + self.snapshot.via + self._connection_line()
+        lines = downstream.plane.ticker.date_line + self.snapshot.via + self._connection_line() + self.lines
         data = local_reply(reply, self.request_id, lines, path=path, has_body=self.head.method != b"HEAD")
         self.response_bytes += len(data)
         downstream.plane.row.add(layout.LOCAL_REPLIES, 1)
@@ -450,7 +498,7 @@ class Exchange:
         date = b"" if head.has_date else self.downstream.plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
         via, connection = self.snapshot.via, self._connection_line()
-        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, b"\r\n", data)
+        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, self.lines, b"\r\n", data)
         return response_head(head, own)
 
     def _connection_line(self) -> bytes:

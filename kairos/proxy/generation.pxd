@@ -13,7 +13,7 @@ cdef class ProxyRoute:
     cdef readonly double connect_seconds
     cdef readonly object crowd
     cdef readonly double exchange_seconds
-    cdef readonly tuple filters
+    cdef public tuple filters
     cdef readonly object head_limits
     cdef readonly str pattern
     cdef readonly bint preserves_host
@@ -21,6 +21,7 @@ cdef class ProxyRoute:
     cdef readonly double response_stall_seconds
     cdef readonly object retry
     cdef public tuple targets
+    cdef public bint waits
 
 
 @cython.final

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
-from kairos.filters import Filter
+from kairos.filters import Filter, WaitingFilter
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
 from kairos.routing.router import Entry, Router
@@ -36,6 +36,7 @@ class ProxyRoute:
         "response_stall_seconds",
         "retry",
         "targets",
+        "waits",
     )
 
     def __init__(
@@ -56,6 +57,7 @@ class ProxyRoute:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
+        self.waits = any(isinstance(step, WaitingFilter) for step in filters)
         self.balancer = balancer
         self.targets = tuple(targets)
         self.retry = retry

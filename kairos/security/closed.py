@@ -1,8 +1,7 @@
 """What protects fails closed: a route that needs a policy which this version lacks lets nobody through."""
 
 from kairos.errors import KairosError, Side
-from kairos.filters import LocalReply
-from kairos.protocols.http1.head import RequestHead
+from kairos.filters import Asked, LocalReply
 
 
 class Unauthenticated(KairosError):
@@ -23,10 +22,12 @@ class NotServed(KairosError):
 class AuthenticationClosed:
     """Refuse every request of a route with `auth_required`, because this version can verify no credential."""
 
-    def look(self, head: RequestHead) -> LocalReply:
+    def take(self, asked: Asked) -> LocalReply:
         """Answer 401."""
         error = Unauthenticated("Authentication is not active in this version", reason="auth_not_active")
         return LocalReply.refusal(error)
+
+    look = take
 
 
 class ProtocolClosed:
@@ -35,6 +36,8 @@ class ProtocolClosed:
     def __init__(self, protocol: str) -> None:
         self._protocol = protocol
 
-    def look(self, head: RequestHead) -> LocalReply:
+    def take(self, asked: Asked) -> LocalReply:
         """Answer 501."""
         return LocalReply.refusal(NotServed(f"Routes with protocol '{self._protocol}' are not active in this version"))
+
+    look = take

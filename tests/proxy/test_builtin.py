@@ -2,25 +2,26 @@
 
 import time
 from datetime import datetime
+from typing import cast
 
 import orjson
 import pytest
 
 from kairos import __version__
-from kairos.protocols.http1.head import RequestHead
+from kairos.filters import Asked
 from kairos.proxy.builtin import Health, Live, Ready, paths
 from kairos.proxy.plane import DataPlane
 from tests.proxy.messages import GET
 from tests.proxy.world import World, body_of, status_of
 
-REQUEST = RequestHead(GET)
+ASKED = cast(Asked, None)  # nobody looks at what is asked
 
 
 def test_health_tells_uptime_and_version(world: World) -> None:
     started = time.clock_gettime(time.CLOCK_MONOTONIC) - 100.5
     plane = DataPlane(world.loop, world.zone.row(0), started)
 
-    reply = Health(plane).look(REQUEST)
+    reply = Health(plane).take(ASKED)
 
     fields = orjson.loads(reply.body)
     assert reply.status == 200
@@ -33,16 +34,16 @@ def test_health_tells_uptime_and_version(world: World) -> None:
 def test_ready_follows_the_state_of_the_gateway(world: World) -> None:
     ready = Ready(world.plane)
     world.plane.is_ready = True
-    reply = ready.look(REQUEST)
+    reply = ready.take(ASKED)
     assert (reply.status, orjson.loads(reply.body)["status"]) == (200, "ready")
 
     world.plane.is_ready = False
-    reply = ready.look(REQUEST)
+    reply = ready.take(ASKED)
     assert (reply.status, orjson.loads(reply.body)["status"]) == (503, "draining")
 
 
 def test_live_says_that_the_worker_turns(world: World) -> None:
-    reply = Live(world.plane).look(REQUEST)
+    reply = Live(world.plane).take(ASKED)
 
     assert (reply.status, orjson.loads(reply.body)["status"]) == (200, "alive")
 

@@ -1,14 +1,16 @@
 """What protects fails closed."""
 
+from typing import cast
+
 from kairos.errors import Side
-from kairos.protocols.http1.head import RequestHead
+from kairos.filters import Asked
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
 
-REQUEST = RequestHead(b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n")
+ASKED = cast(Asked, None)  # nobody looks at what is asked
 
 
 def test_a_route_with_authentication_lets_nobody_through() -> None:
-    reply = AuthenticationClosed().look(REQUEST)
+    reply = AuthenticationClosed().take(ASKED)
 
     assert reply.status == 401
     assert reply.error is not None
@@ -17,7 +19,7 @@ def test_a_route_with_authentication_lets_nobody_through() -> None:
 
 
 def test_a_route_with_a_protocol_that_is_not_served_says_so() -> None:
-    reply = ProtocolClosed("ftp").look(REQUEST)
+    reply = ProtocolClosed("ftp").take(ASKED)
 
     assert reply.status == 501
     assert reply.error is not None
