@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from kairos.config.policies import AccessList
+from kairos.config.policies import AccessList, Cors
 from kairos.security.access import AccessControl
+from kairos.security.cors import CorsPolicy
 from tests.asking import Question, question
 
 TIMES = 1_000
@@ -27,3 +28,26 @@ def test_access_list(benchmark: BenchmarkFixture, networks: int) -> None:
     benchmark(ask, subject.take, asked)
 
     assert subject.take(asked) is None
+
+
+@pytest.mark.parametrize("origins", ["*", "https://app.example", "https://*.example"])
+def test_cors(benchmark: BenchmarkFixture, origins: str) -> None:
+    subject = CorsPolicy(Cors(origins=(origins,)))
+    asked = question(b"Origin: https://app.example", b"Accept: */*", b"User-Agent: benchmark")
+
+    def take(asked: Question) -> None:
+        asked.lines = b""
+        subject.take(asked)
+
+    benchmark(ask, take, asked)
+
+    assert b"Access-Control-Allow-Origin" in asked.lines
+
+
+def test_cors_preflight(benchmark: BenchmarkFixture) -> None:
+    subject = CorsPolicy(Cors(origins=("https://app.example",)))
+    asked = question(
+        b"Origin: https://app.example", b"Access-Control-Request-Method: PUT", method=b"OPTIONS", target=b"/items/1"
+    )
+
+    benchmark(ask, subject.take, asked)

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
-from kairos.config.policies import AccessList
+from kairos.config.policies import AccessList, Cors
 
 T = TypeVar("T")
 
@@ -148,6 +148,10 @@ class Route:
     concurrency: Concurrency = Concurrency()
     access_lists: tuple[AccessList, ...] = ()
     """All of which an address has to pass."""
+    cors: Cors | None = None
+    """None leaves CORS to the backend."""
+    security_headers: tuple[tuple[str, str | None], ...] = ()
+    """Names with values; None for a header that is taken away."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -160,6 +164,8 @@ class Route:
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
         fields["access_lists"] = tuple(map(AccessList.decode, fields["access_lists"]))
+        fields["cors"] = Cors.decode(fields["cors"]) if fields["cors"] is not None else None
+        fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
         for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):
             fields[name] = _block(block, fields[name])
         return cls(**fields)
@@ -184,12 +190,15 @@ class Settings:
     """Whether backends get the Forwarded field too (RFC 7239)."""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    security_headers: tuple[tuple[str, str | None], ...] = ()
+    """What answers have for which there is no route."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
+        fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
         return cls(**fields)

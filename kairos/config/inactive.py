@@ -30,7 +30,6 @@ INACTIVE = (
     Inactive("/server/tls", effect="the listener speaks plain HTTP"),
     Inactive("/jwt"),
     Inactive("/ai"),
-    Inactive("/cors", has_switch=True),
     Inactive("/metrics", has_switch=True),
     Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),
     Inactive("/routers/*/backends/*/health_check_path"),

@@ -16,3 +16,23 @@ class AccessList:
     def decode(cls, fields: Mapping[str, Any]) -> Self:
         """Make it from JSON values."""
         return cls(tuple(fields["allow"]), tuple(fields["deny"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Which pages of other origins may call. `*` in a list means all."""
+
+    origins: tuple[str, ...] = ("*",)
+    """Each `scheme://host` with a port if need be, `*.` before the host for all subdomains."""
+    patterns: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("GET", "POST", "PUT", "DELETE", "OPTIONS")
+    headers: tuple[str, ...] = ("Authorization", "Content-Type")
+    exposed: tuple[str, ...] = ()
+    credentials: bool = False
+    max_age: int = 3600
+    private_network: bool = False
+
+    @classmethod
+    def decode(cls, fields: Mapping[str, Any]) -> Self:
+        """Make it from JSON values."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})

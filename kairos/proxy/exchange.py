@@ -10,7 +10,7 @@ from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
-from kairos.proxy import limits, unavailable
+from kairos.proxy import limits, preflight, unavailable
 from kairos.proxy.attempts import Attempts
 from kairos.proxy.recovery import may_resend
 from kairos.proxy.replies import NOSNIFF_AND_ID, local_reply, of_the_gateway
@@ -165,7 +165,10 @@ class Exchange:
             if head.target == b"*":
                 self.reply(of_the_gateway())
                 return False
-            match = snapshot.matcher.match(head.method, head.host, head.target)
+            if head.method == b"OPTIONS":
+                match = preflight.match(snapshot.matcher, head)
+            else:
+                match = snapshot.matcher.match(head.method, head.host, head.target)
             route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
             self.route = route
             if route.head_limits is not None:

@@ -5,6 +5,7 @@ from kairos._speedups.matcher cimport Matcher
 
 @cython.final
 cdef class ProxyRoute:
+    cdef readonly bint answers_preflights
     cdef public object balancer
     cdef readonly Py_ssize_t body_bytes
     cdef readonly double body_rate

@@ -9,6 +9,7 @@ from kairos.filters import Filter, WaitingFilter
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
 from kairos.routing.router import Entry, Router
+from kairos.security.cors import CorsPolicy
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
@@ -20,6 +21,7 @@ class ProxyRoute:
     """Where a matched request goes: past the filters, then to one of the backends; and how long that may take."""
 
     __slots__ = (
+        "answers_preflights",
         "balancer",
         "body_bytes",
         "body_rate",
@@ -57,6 +59,7 @@ class ProxyRoute:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
+        self.answers_preflights = any(isinstance(step, CorsPolicy) for step in filters)
         self.waits = any(isinstance(step, WaitingFilter) for step in filters)
         self.balancer = balancer
         self.targets = tuple(targets)

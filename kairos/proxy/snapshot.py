@@ -20,7 +20,9 @@ from kairos.resilience import breaker
 from kairos.resilience.ejection import Ejection
 from kairos.resilience.volume import Volume
 from kairos.routing.router import Entry, Router, entry_of
+from kairos.security.access import AccessControl
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
+from kairos.security.cors import CorsPolicy
 from kairos.shm.zone import Zone
 
 
@@ -85,6 +87,10 @@ class SnapshotBuilder:
 
     def _filters(self, route: Route) -> list[Filter]:
         filters: list[Filter] = []
+        if route.access_lists:
+            filters.append(AccessControl(route.access_lists))
+        if route.cors is not None:
+            filters.append(CorsPolicy(route.cors))
         if route.auth_required:
             filters.append(AuthenticationClosed())
         if route.protocol != "http":

@@ -65,6 +65,15 @@ STRICT: dict[str, Any] = {
     "ai": {"provider": "openai", "model": "gpt-4o", "api_key": "sk-of-the-operator"},
     "metrics": {"enabled": True, "path": "/metrics"},
     "cors": {"allowed_origins": ["*"], "allowed_methods": ["GET"], "allowed_headers": ["Accept"], "max_age": 3600},
+    "security_headers": {
+        "x_frame_options": "DENY",
+        "referrer_policy": "no-referrer",
+        "strict_transport_security": "max-age=60",
+        "content_security_policy": "default-src 'self'",
+        "permissions_policy": "camera=()",
+        "cross_origin_opener_policy": "same-origin",
+        "cross_origin_resource_policy": "same-site",
+    },
     "limits": {
         "max_request_body_bytes": 1024,
         "max_header_bytes": 4096,
@@ -132,6 +141,19 @@ STRICT: dict[str, Any] = {
                 "retry_on_connection_error": True,
             },
             "circuit_breaker": {"failure_threshold": 5, "success_threshold": 3, "timeout_ms": 30000},
+            "access_list": {"allow": ["10.2.0.0/16"], "deny": []},
+            "cors": {
+                "enabled": True,
+                "allowed_origins": ["https://app.example.com", "https://*.example.org"],
+                "allowed_origin_patterns": ["https://pr-[0-9]+[.]example[.]net"],
+                "allowed_methods": ["*"],
+                "allowed_headers": ["*"],
+                "exposed_headers": ["X-Total"],
+                "allow_credentials": True,
+                "max_age": 60,
+                "allow_private_network": True,
+            },
+            "security_headers": {"x_frame_options": "SAMEORIGIN", "content_security_policy": False},
             "request_transformation": {
                 "headers": [
                     {"action": "add", "name": "X-Forwarded-By", "value": "kairos"},

@@ -24,7 +24,6 @@ PROTECTION = [
 WITHOUT_EFFECT = [
     (config(jwt={"secret": SECRET}), "/jwt"),
     (config(ai={"provider": "openai", "model": "x"}), "/ai"),
-    (config(cors={}), "/cors"),
     (config(metrics={}), "/metrics"),
     (config(server={"tls": TLS}), "/server/tls"),
     (config(router(request_transformation={})), "/routers/0/request_transformation"),

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import Block, Prefixed, SecretText
 from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
-from kairos.config.model.security import AccessList, Cors, Jwt
+from kairos.config.model.security import AccessList, Jwt
 from kairos.config.model.server import BuiltinRoutes, Logging, Server
 from kairos.config.model.timeouts import Timeouts
 from kairos.config.model.traffic import Limits, RateLimit
@@ -53,7 +54,9 @@ class Config(Block):
     access_list: AccessList | None = None
     """Which client addresses may use the gateway's routes."""
     cors: Cors | None = None
-    """Which pages of other origins may call."""
+    """Which pages of other origins may call; null leaves that to the backends."""
+    security_headers: SecurityHeaders | None = None
+    """Headers that tell browsers what a page may do; null leaves them to the backends."""
     limits: Limits | None = None
     """How large requests may be, and how many there may be at a time; null takes the defaults."""
     timeouts: Timeouts | None = None

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
+from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList
@@ -200,6 +201,10 @@ class Router(Block):
     """How many requests are let through."""
     access_list: AccessList | None = None
     """Which client addresses may use the route, of those that may use the gateway."""
+    cors: Cors | None = None
+    """Which pages of other origins may call; null takes what the gateway has."""
+    security_headers: SecurityHeaders | None = None
+    """Headers that tell browsers what a page may do, where they differ from the gateway's."""
     request_transformation: RequestTransformation | None = None
     """Changes to the request."""
     response_transformation: ResponseTransformation | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from kairos.config.model.base import Block, SigningSecret, Unsigned32, refusal
+from kairos.config.model.base import Block, SigningSecret, refusal
 
 
 class Jwt(Block):
@@ -49,20 +49,3 @@ class AccessList(Block):
     """Networks that may come in, and nobody else; empty means all."""
     deny: list[Network] = []
     """Networks that may not, even if they are part of one that may."""
-
-
-class Cors(Block):
-    """Which pages of other origins may call (the Fetch standard's CORS protocol)."""
-
-    enabled: bool = True
-    """Whether CORS answers are given at all."""
-    allowed_origins: list[str] = ["*"]
-    """Origins that may call."""
-    allowed_methods: list[str] = ["GET", "POST", "PUT", "DELETE", "OPTIONS"]
-    """Methods that they may use."""
-    allowed_headers: list[str] = ["Authorization", "Content-Type"]
-    """Request headers that they may send."""
-    allow_credentials: bool = False
-    """Whether cookies and credentials may be sent."""
-    max_age: Unsigned32 = 3600
-    """How many seconds a browser may remember the answer."""

@@ -1,0 +1,92 @@
+"""Policies on their way through the data plane: who is kept out, and what pages of other origins are told."""
+
+import pytest
+
+from kairos.config.policies import AccessList, Cors
+from tests.proxy.messages import GET, OK, error_of
+from tests.proxy.world import World, status_of
+
+APP = Cors(origins=("https://app.example",))
+ALLOWED = b"Access-Control-Allow-Origin: https://app.example\r\n"
+PREFLIGHT = (
+    b"OPTIONS /a HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: %b\r\n\r\n"
+)
+
+
+def test_who_is_kept_out_gets_403_and_the_backend_hears_nothing(world: World) -> None:
+    server = world.server()
+    world.configure(world.route("/a", server, access_lists=(AccessList(deny=("192.0.2.0/24",)),)))
+    client = world.client()
+
+    client.sends(GET)
+
+    answer = client.receives()
+    assert status_of(answer) == 403
+    assert error_of(answer)["reason"] == "access_denied"
+    assert server.connections == []
+
+
+@pytest.mark.parametrize("auth_required", [False, True])
+def test_a_preflight_is_answered_before_405_and_authentication(world: World, auth_required: bool) -> None:
+    server = world.server()
+    world.configure(world.route("/a", server, methods=("PUT",), cors=APP, auth_required=auth_required))
+    client = world.client()
+
+    client.sends(PREFLIGHT % b"PUT")
+
+    answer = client.receives()
+    assert status_of(answer) == 204
+    assert ALLOWED in answer
+    assert b"Content-Length" not in answer
+    assert client.is_open
+    assert server.connections == []
+
+
+def test_the_method_that_is_asked_about_decides_which_route_answers(world: World) -> None:
+    server = world.server()
+    world.configure(
+        world.route("/a", server, methods=("GET", "OPTIONS")), world.route("/a", server, methods=("PUT",), cors=APP)
+    )
+    client = world.client()
+
+    client.sends(PREFLIGHT % b"PUT")
+    assert ALLOWED in client.receives()
+    assert server.connections == []
+
+    client.sends(PREFLIGHT % b"GET")  # which route leaves CORS to the backend
+    assert server.connection.receives().startswith(b"OPTIONS /a")
+
+
+def test_a_preflight_for_a_method_without_a_route_is_answered_as_ever(world: World) -> None:
+    world.configure(world.route("/a", world.server(), methods=("PUT",), cors=APP))
+    client = world.client()
+
+    client.sends(PREFLIGHT % b"DELETE")
+
+    answer = client.receives()
+    assert status_of(answer) == 405
+    assert b"Access-Control" not in answer
+
+
+def test_local_replies_tell_pages_too(world: World) -> None:
+    world.configure(world.route("/a", world.server(), cors=APP, auth_required=True))
+    client = world.client()
+
+    client.sends(GET[:-2] + b"Origin: https://app.example\r\n\r\n")
+
+    answer = client.receives()
+    assert status_of(answer) == 401
+    assert b"Vary: Origin\r\n" + ALLOWED in answer
+
+
+def test_the_vary_of_the_backend_stays(world: World) -> None:
+    server = world.server()
+    world.configure(world.route("/a", server, cors=APP))
+    client = world.client()
+
+    client.sends(GET)
+    server.connection.sends(OK.replace(b"\r\n\r\n", b"\r\nVary: Accept\r\n\r\n"))
+
+    answer = client.receives()
+    assert b"Vary: Accept\r\n" in answer
+    assert b"Vary: Origin\r\n" in answer
