@@ -35,4 +35,9 @@ class Cors:
     @classmethod
     def decode(cls, fields: Mapping[str, Any]) -> Self:
         """Make it from JSON values."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        return cls(**tuples(fields))
+
+
+def tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Make tuples of the lists in an object, as they were before they were JSON."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -37,7 +37,7 @@ class Regex:
             raise ValueError(reason.decode("latin-1") if isinstance(reason, bytes) else str(reason)) from None
         self.pattern = pattern
         self.groups: int = compiled.groups
-        self.names = {name.decode(): number for name, number in compiled.groupindex.items()}
+        self.names: dict[str, int] = {name.decode(): number for name, number in compiled.groupindex.items()}
         self._found = compiled
 
     def is_in(self, text: bytes) -> bool:
