@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
-from kairos.config.policies import AccessList, Cors
+from kairos.config.policies import AccessList, Cors, RequestChecks
 
 T = TypeVar("T")
 
@@ -148,6 +148,7 @@ class Route:
     concurrency: Concurrency = Concurrency()
     access_lists: tuple[AccessList, ...] = ()
     """All of which an address has to pass."""
+    checks: RequestChecks = RequestChecks()
     cors: Cors | None = None
     """None leaves CORS to the backend."""
     security_headers: tuple[tuple[str, str | None], ...] = ()
@@ -164,6 +165,7 @@ class Route:
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
         fields["access_lists"] = tuple(map(AccessList.decode, fields["access_lists"]))
+        fields["checks"] = RequestChecks.decode(fields["checks"])
         fields["cors"] = Cors.decode(fields["cors"]) if fields["cors"] is not None else None
         fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
         for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):

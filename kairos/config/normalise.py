@@ -17,7 +17,7 @@ from kairos.config.document import Backend, Document, Route, Settings, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
 from kairos.config.model.router import BackendTls, Router
-from kairos.config.policy_blocks import access_lists, cors, security_headers
+from kairos.config.policy_blocks import access_lists, cors, request_checks, security_headers
 from kairos.config.validate import Validated
 
 PROTOCOL_SCHEME = {"ftp": "ftp", "dns": "dns"}
@@ -124,6 +124,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
         access_lists=access_lists(config.access_list, router.access_list),
+        checks=request_checks(config.request_checks, router.request_checks),
         cors=cors(config.cors if router.cors is None else router.cors),
         security_headers=security_headers(config.security_headers, router.security_headers),
     )

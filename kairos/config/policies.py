@@ -38,6 +38,19 @@ class Cors:
         return cls(**tuples(fields))
 
 
+@dataclass(frozen=True, slots=True)
+class RequestChecks:
+    """Parts of the names of programs that may not ask, and types that a body may have; empty is any."""
+
+    user_agents: tuple[str, ...] = ()
+    content_types: tuple[str, ...] = ()
+
+    @classmethod
+    def decode(cls, fields: Mapping[str, Any]) -> Self:
+        """Make it from JSON values."""
+        return cls(**tuples(fields))
+
+
 def tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Make tuples of the lists in an object, as they were before they were JSON."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -2,7 +2,7 @@
 
 from kairos.config import policies
 from kairos.config.model.answers import Cors, SecurityHeaders
-from kairos.config.model.security import AccessList
+from kairos.config.model.security import AccessList, RequestChecks
 
 
 def access_lists(whole: AccessList | None, own: AccessList | None) -> tuple[policies.AccessList, ...]:
@@ -39,3 +39,11 @@ def security_headers(whole: SecurityHeaders | None, own: SecurityHeaders | None)
             name = "-".join(word.capitalize() for word in key.split("_"))
             found.append((name, value or None))
     return tuple(found)
+
+
+def request_checks(whole: RequestChecks | None, own: RequestChecks | None) -> policies.RequestChecks:
+    """Return what requests are checked for: what the route says, else what the gateway says."""
+    whole, own = whole or RequestChecks(), own or RequestChecks()
+    agents = whole.blocked_user_agents if own.blocked_user_agents is None else own.blocked_user_agents
+    types = whole.allowed_content_types if own.allowed_content_types is None else own.allowed_content_types
+    return policies.RequestChecks(tuple(dict.fromkeys(agents or ())), tuple(dict.fromkeys(types or ())))

@@ -8,6 +8,7 @@ from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
 from kairos.balancing.balancer import Balancer, balancer
 from kairos.config.document import Breaker, Concurrency, Limits, Route, Settings
+from kairos.config.policies import RequestChecks as RequestChecksSettings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
 from kairos.proxy.crowd import Crowd
@@ -21,6 +22,7 @@ from kairos.resilience.ejection import Ejection
 from kairos.resilience.volume import Volume
 from kairos.routing.router import Entry, Router, entry_of
 from kairos.security.access import AccessControl
+from kairos.security.checks import RequestChecks
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
 from kairos.security.cors import CorsPolicy
 from kairos.shm.zone import Zone
@@ -89,6 +91,8 @@ class SnapshotBuilder:
         filters: list[Filter] = []
         if route.access_lists:
             filters.append(AccessControl(route.access_lists))
+        if route.checks != RequestChecksSettings():
+            filters.append(RequestChecks(route.checks))
         if route.cors is not None:
             filters.append(CorsPolicy(route.cors))
         if route.auth_required:

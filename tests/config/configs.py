@@ -65,6 +65,7 @@ STRICT: dict[str, Any] = {
     "ai": {"provider": "openai", "model": "gpt-4o", "api_key": "sk-of-the-operator"},
     "metrics": {"enabled": True, "path": "/metrics"},
     "cors": {"allowed_origins": ["*"], "allowed_methods": ["GET"], "allowed_headers": ["Accept"], "max_age": 3600},
+    "request_checks": {"blocked_user_agents": ["sqlmap"], "allowed_content_types": ["application/json"]},
     "security_headers": {
         "x_frame_options": "DENY",
         "referrer_policy": "no-referrer",
@@ -142,6 +143,7 @@ STRICT: dict[str, Any] = {
             },
             "circuit_breaker": {"failure_threshold": 5, "success_threshold": 3, "timeout_ms": 30000},
             "access_list": {"allow": ["10.2.0.0/16"], "deny": []},
+            "request_checks": {"blocked_user_agents": [], "allowed_content_types": ["Text/*"]},
             "cors": {
                 "enabled": True,
                 "allowed_origins": ["https://app.example.com", "https://*.example.org"],

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kairos.config.policies import AccessList, Cors
+from kairos.config.policies import AccessList, Cors, RequestChecks
 from tests.config.configs import STRICT, config, router
 from tests.config.operators import Operator
 
@@ -154,3 +154,16 @@ def test_a_header_that_browsers_do_not_know_is_an_error(operator: Operator, key:
 def test_strict_transport_security_is_taken_as_it_is(operator: Operator, value: str) -> None:
     (route,) = operator.document(config(security_headers={"strict_transport_security": value})).routes
     assert route.security_headers == (("Strict-Transport-Security", value),)
+
+
+def test_requests_are_checked_as_the_route_says_or_else_the_gateway(operator: Operator) -> None:
+    document = operator.document(STRICT)
+    assert document.routes[0].checks == RequestChecks(("sqlmap",), ("application/json",))
+    assert document.routes[1].checks == RequestChecks((), ("text/*",))
+
+
+def test_what_is_no_media_type_is_an_error(operator: Operator) -> None:
+    given = config(router(request_checks={"allowed_content_types": ["json"]}))
+    ((pointer, message),) = operator.errors(given)
+    assert pointer == "/routers/0/request_checks/allowed_content_types/0"
+    assert message == "Router 0 validation failed: Not a media type: json"

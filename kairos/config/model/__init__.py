@@ -8,7 +8,7 @@ from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import Block, Prefixed, SecretText
 from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
-from kairos.config.model.security import AccessList, Jwt
+from kairos.config.model.security import AccessList, Jwt, RequestChecks
 from kairos.config.model.server import BuiltinRoutes, Logging, Server
 from kairos.config.model.timeouts import Timeouts
 from kairos.config.model.traffic import Limits, RateLimit
@@ -55,6 +55,8 @@ class Config(Block):
     """Which client addresses may use the gateway's routes."""
     cors: Cors | None = None
     """Which pages of other origins may call; null leaves that to the backends."""
+    request_checks: RequestChecks | None = None
+    """Which programs may not ask, and which types a body may have."""
     security_headers: SecurityHeaders | None = None
     """Headers that tell browsers what a page may do; null leaves them to the backends."""
     limits: Limits | None = None

@@ -10,7 +10,7 @@ from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
-from kairos.config.model.security import AccessList
+from kairos.config.model.security import AccessList, RequestChecks
 from kairos.config.model.timeouts import RouteTimeouts
 from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
@@ -201,6 +201,8 @@ class Router(Block):
     """How many requests are let through."""
     access_list: AccessList | None = None
     """Which client addresses may use the route, of those that may use the gateway."""
+    request_checks: RequestChecks | None = None
+    """Which programs may not ask, and which types a body may have, where that differs from the gateway."""
     cors: Cors | None = None
     """Which pages of other origins may call; null takes what the gateway has."""
     security_headers: SecurityHeaders | None = None

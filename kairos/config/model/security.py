@@ -2,9 +2,10 @@
 # ruff: noqa: RUF012 - pydantic copies mutable defaults
 
 import ipaddress
+import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from kairos.config.model.base import Block, SigningSecret, refusal
 
@@ -49,3 +50,24 @@ class AccessList(Block):
     """Networks that may come in, and nobody else; empty means all."""
     deny: list[Network] = []
     """Networks that may not, even if they are part of one that may."""
+
+
+MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/(?:\*|[a-z0-9!#$&^_.+-]+)", re.IGNORECASE)  # RFC 6838 section 4.2
+
+
+def check_media_type(text: str) -> str:
+    """Take a type, or all types of a family; return it in lower case."""
+    if not MEDIA_TYPE.fullmatch(text):
+        raise refusal(f"Not a media type: {text}", 'write for example "application/json" or "text/*"')
+    return text.lower()
+
+
+class RequestChecks(Block):
+    """What a request may say of itself. Who wants to pass can lie, so this keeps out noise, not attackers."""
+
+    blocked_user_agents: list[Annotated[str, Field(min_length=1)]] | None = None
+    """Parts of the `User-Agent` of programs that get 403, in upper or lower case, such as `sqlmap`, `nikto`, `nmap`,
+    `masscan`, `burp`; null takes what the gateway has."""
+    allowed_content_types: list[Annotated[str, AfterValidator(check_media_type)]] | None = None
+    """The types that a request body may have, such as `application/json` or `text/*`; others, and a body without a
+    type, get 415. Empty means any; null takes what the gateway has."""
