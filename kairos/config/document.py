@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from kairos.config.policies import AccessList, Cors, RequestChecks
+from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
 
@@ -148,11 +149,13 @@ class Route:
     concurrency: Concurrency = Concurrency()
     access_lists: tuple[AccessList, ...] = ()
     """All of which an address has to pass."""
-    checks: RequestChecks = RequestChecks()
+    checks: RequestChecks | None = None
     cors: Cors | None = None
     """None leaves CORS to the backend."""
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """Names with values; None for a header that is taken away."""
+    request_change: Transformation | None = None
+    response_change: Transformation | None = None
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -165,10 +168,10 @@ class Route:
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
         fields["access_lists"] = tuple(map(AccessList.decode, fields["access_lists"]))
-        fields["checks"] = RequestChecks.decode(fields["checks"])
-        fields["cors"] = Cors.decode(fields["cors"]) if fields["cors"] is not None else None
         fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
-        for name, block in (("retry", Retry), ("breaker", Breaker), ("outlier", Outlier)):
+        for name in ("request_change", "response_change"):
+            fields[name] = Transformation.decode(fields[name])
+        for name, block in BLOCKS:
             fields[name] = _block(block, fields[name])
         return cls(**fields)
 
@@ -222,6 +225,16 @@ class Document:
         """Read what `encode` wrote."""
         settings, *routes = data.splitlines()
         return cls(Settings.decode(settings), tuple(Route.decode(line) for line in routes))
+
+
+BLOCKS: tuple[tuple[str, type[Any]], ...] = (
+    ("retry", Retry),
+    ("breaker", Breaker),
+    ("outlier", Outlier),
+    ("checks", RequestChecks),
+    ("cors", Cors),
+)
+"""The blocks of a route that may be absent."""
 
 
 def _backend(fields: dict[str, Any]) -> Backend:

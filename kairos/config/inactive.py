@@ -33,8 +33,6 @@ INACTIVE = (
     Inactive("/metrics", has_switch=True),
     Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),
     Inactive("/routers/*/backends/*/health_check_path"),
-    Inactive("/routers/*/request_transformation"),
-    Inactive("/routers/*/response_transformation"),
     Inactive("/routers/*/ai_policy", has_switch=True),
 )
 

@@ -18,6 +18,7 @@ from kairos.config.hosts import backend_target
 from kairos.config.model import Config
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.policy_blocks import access_lists, cors, request_checks, security_headers
+from kairos.config.transform_blocks import request_change, response_change
 from kairos.config.validate import Validated
 
 PROTOCOL_SCHEME = {"ftp": "ftp", "dns": "dns"}
@@ -127,6 +128,8 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         checks=request_checks(config.request_checks, router.request_checks),
         cors=cors(config.cors if router.cors is None else router.cors),
         security_headers=security_headers(config.security_headers, router.security_headers),
+        request_change=request_change(router.request_transformation),
+        response_change=response_change(router.response_transformation),
     )
 
 

@@ -32,11 +32,6 @@ class Cors:
     max_age: int = 3600
     private_network: bool = False
 
-    @classmethod
-    def decode(cls, fields: Mapping[str, Any]) -> Self:
-        """Make it from JSON values."""
-        return cls(**tuples(fields))
-
 
 @dataclass(frozen=True, slots=True)
 class RequestChecks:
@@ -44,13 +39,3 @@ class RequestChecks:
 
     user_agents: tuple[str, ...] = ()
     content_types: tuple[str, ...] = ()
-
-    @classmethod
-    def decode(cls, fields: Mapping[str, Any]) -> Self:
-        """Make it from JSON values."""
-        return cls(**tuples(fields))
-
-
-def tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Make tuples of the lists in an object, as they were before they were JSON."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

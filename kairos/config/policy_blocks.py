@@ -41,9 +41,10 @@ def security_headers(whole: SecurityHeaders | None, own: SecurityHeaders | None)
     return tuple(found)
 
 
-def request_checks(whole: RequestChecks | None, own: RequestChecks | None) -> policies.RequestChecks:
-    """Return what requests are checked for: what the route says, else what the gateway says."""
+def request_checks(whole: RequestChecks | None, own: RequestChecks | None) -> policies.RequestChecks | None:
+    """Return what requests are checked for, by the route or else by the gateway; None is nothing."""
     whole, own = whole or RequestChecks(), own or RequestChecks()
     agents = whole.blocked_user_agents if own.blocked_user_agents is None else own.blocked_user_agents
     types = whole.allowed_content_types if own.allowed_content_types is None else own.allowed_content_types
-    return policies.RequestChecks(tuple(dict.fromkeys(agents or ())), tuple(dict.fromkeys(types or ())))
+    found = policies.RequestChecks(tuple(dict.fromkeys(agents or ())), tuple(dict.fromkeys(types or ())))
+    return found if found != policies.RequestChecks() else None

@@ -8,7 +8,6 @@ from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
 from kairos.balancing.balancer import Balancer, balancer
 from kairos.config.document import Breaker, Concurrency, Limits, Route, Settings
-from kairos.config.policies import RequestChecks as RequestChecksSettings
 from kairos.filters import Filter
 from kairos.proxy.builtin import ENDPOINTS, METHODS
 from kairos.proxy.crowd import Crowd
@@ -91,7 +90,7 @@ class SnapshotBuilder:
         filters: list[Filter] = []
         if route.access_lists:
             filters.append(AccessControl(route.access_lists))
-        if route.checks != RequestChecksSettings():
+        if route.checks is not None:
             filters.append(RequestChecks(route.checks))
         if route.cors is not None:
             filters.append(CorsPolicy(route.cors))

@@ -159,14 +159,23 @@ STRICT: dict[str, Any] = {
             "request_transformation": {
                 "headers": [
                     {"action": "add", "name": "X-Forwarded-By", "value": "kairos"},
-                    {"action": "replace", "name": "User-Agent", "pattern": "Mozilla", "replacement": "Kairos/$1"},
+                    {"action": "replace", "name": "User-Agent", "pattern": "Mozilla/(.)", "replacement": "Kairos/$1"},
                 ],
                 "path": {"pattern": "^/api/v1/(.+)$", "replacement": "/v2/$1"},
                 "query_params": [{"action": "set", "name": "format", "value": "json"}],
+                "json_body": {
+                    "rules": [
+                        {"action": "set", "pointer": "/a/b", "value": [1, None, {"c": "d"}]},
+                        {"action": "rename", "pointer": "/user~1name", "to": "/user/name"},
+                    ],
+                    "max_bytes": 1000,
+                    "otherwise": "fail",
+                },
             },
             "response_transformation": {
                 "headers": [{"action": "remove", "name": "Server"}],
-                "status_code_mappings": [{"from": 404, "to": 200, "condition": None}],
+                "status_code_mappings": [{"from": 404, "to": 200, "condition": "method == GET"}],
+                "json_body": {"rules": [{"action": "remove", "pointer": "/secret"}]},
             },
             "ai_policy": {
                 "enabled": True,
