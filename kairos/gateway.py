@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+import random
 import socket
 import time
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import TypeVar
 from weakref import WeakSet
 
 from kairos.errors import KairosError
+from kairos.health.checker import Checker
+from kairos.health.probe import probe
 from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.generation import Snapshot
@@ -50,8 +54,10 @@ class Gateway:
         self._snapshot: Snapshot | None = None
         self._live: WeakSet[Snapshot] = WeakSet()
         self._releasing: asyncio.Task[None] | None = None
+        self._checker = Checker(loop, zone, slot, partial(probe, loop), random.uniform)
         self._beat(0.0)
         self._plane.ticker.on_tick(self._beat)
+        self._plane.ticker.on_tick(self._checker.tick)
         self._plane.ticker.start()
         self._plane.hangups.open()
 
@@ -75,6 +81,7 @@ class Gateway:
         self._switch_access_log(settings.access_log)
         old, self._snapshot = self._snapshot, snapshot
         self._plane.snapshot = snapshot
+        self._checker.follow(snapshot.checked, self._plane.ticker.now)
         self._row.store(layout.LIVE_GENERATION, snapshot.generation)
         if old is not None:
             leaving = [entry for line, entry in old.entries.items() if line not in snapshot.entries]
@@ -97,6 +104,7 @@ class Gateway:
         plane = self._plane
         plane.is_ready = False
         plane.is_draining = True
+        await self._checker.stop()
         deadline = self._loop.time() + seconds
         await asyncio.sleep(min(LAST_HANDSHAKE_SECONDS, seconds))
         for listener in self._listeners:

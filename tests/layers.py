@@ -13,6 +13,7 @@ BANDS = (
     ("__main__",),
     ("cli", "client", "workers"),
     ("gateway", "admin"),
+    ("health",),
     ("proxy", "dns", "services"),
     ("routing", "balancing", "resilience", "security", "traffic", "filters", "observability"),
     ("protocols",),
@@ -21,7 +22,7 @@ BANDS = (
     ("",),  # kairos/__init__.py
     ("_version", "_purepython"),
 )
-LOWEST_WITH_IO = 3  # the data plane; what stands below decides, and never waits
+LOWEST_WITH_IO = 4  # the data plane; what stands below decides, and never waits
 
 EXCEPTIONS = {
     ("cli", "workers"): "`kairos run` starts the supervisor",

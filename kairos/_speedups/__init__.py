@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kairos._speedups._head_py import FieldSet, count_lines, head_end, plain_request, plain_response
     from kairos._speedups._ids_py import uuid4
     from kairos._speedups._path_py import normal_path
+    from kairos._speedups._rendezvous_py import ranking
     from kairos._speedups._siphash_py import siphash13
 
     COMPILED: bool
@@ -22,6 +23,7 @@ else:
         from kairos._speedups.head import FieldSet, count_lines, head_end, plain_request, plain_response
         from kairos._speedups.ids import uuid4
         from kairos._speedups.path import normal_path
+        from kairos._speedups.rendezvous import ranking
         from kairos._speedups.siphash import siphash13
 
         COMPILED = True
@@ -31,6 +33,7 @@ else:
         from kairos._speedups._head_py import FieldSet, count_lines, head_end, plain_request, plain_response
         from kairos._speedups._ids_py import uuid4
         from kairos._speedups._path_py import normal_path
+        from kairos._speedups._rendezvous_py import ranking
         from kairos._speedups._siphash_py import siphash13
 
         COMPILED = False
@@ -45,6 +48,7 @@ __all__ = [
     "normal_path",
     "plain_request",
     "plain_response",
+    "ranking",
     "siphash13",
     "uuid4",
 ]

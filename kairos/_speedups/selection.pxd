@@ -35,3 +35,7 @@ cdef class Orders:
 
 @cython.locals(total=Py_ssize_t, current=list, cycle=list, best=Py_ssize_t, index=Py_ssize_t)
 cpdef tuple spread(list turns)
+
+
+@cython.locals(order=list, prices=list, end=Py_ssize_t, at=Py_ssize_t, cost=double)
+cpdef tuple by_cost(tuple items, tuple turns, list costs)

@@ -56,6 +56,19 @@ def turns_of(weights: tuple[int, ...]) -> list[int]:
     return [max(1, (2 * weight * LONGEST_CYCLE + total) // (2 * total)) for weight in turns]
 
 
+def by_cost(items: tuple[Any, ...], turns: tuple[int, ...], costs: list[float]) -> tuple[Any, ...]:
+    """Return the items that `turns` names by index, the cheapest first, equal ones as they stand; a cost for each."""
+    order, prices = list(turns), list(costs)
+    for end in range(1, len(order)):
+        index, cost = order[end], prices[end]
+        at = end
+        while at > 0 and prices[at - 1] > cost:
+            order[at], prices[at] = order[at - 1], prices[at - 1]
+            at -= 1
+        order[at], prices[at] = index, cost
+    return tuple([items[index] for index in order])
+
+
 class Loads:
     """How loaded some items are: for each a column, whose cells in the rows of all workers are added up when asked."""
 

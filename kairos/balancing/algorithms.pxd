@@ -1,13 +1,14 @@
 cimport cython
 
 from kairos._speedups.selection cimport Loads, Orders
+from kairos.protocols.http1.head cimport RequestHead
 
 
 @cython.final
 cdef class Only:
     cdef tuple _backends
 
-    cpdef tuple choices(self, str client)
+    cpdef tuple choices(self, str client, RequestHead head)
 
 
 @cython.final
@@ -15,7 +16,7 @@ cdef class Turns:
     cdef object _next_position
     cdef Orders _orders
 
-    cpdef tuple choices(self, str client)
+    cpdef tuple choices(self, str client, RequestHead head)
 
 
 @cython.final
@@ -24,7 +25,7 @@ cdef class LeastConnections:
     cdef object _next_position
     cdef Orders _orders
 
-    cpdef tuple choices(self, str client)
+    cpdef tuple choices(self, str client, RequestHead head)
 
 
 @cython.final
@@ -33,7 +34,7 @@ cdef class Random:
     cdef object _draw
     cdef Orders _orders
 
-    cpdef tuple choices(self, str client)
+    cpdef tuple choices(self, str client, RequestHead head)
 
 
 @cython.final
@@ -41,4 +42,4 @@ cdef class IpHash:
     cdef Py_ssize_t _count
     cdef Orders _orders
 
-    cpdef tuple choices(self, str client)
+    cpdef tuple choices(self, str client, RequestHead head)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kairos._speedups import siphash13
 from kairos._speedups.selection import Loads, Orders, smooth_cycle
+from kairos.protocols.http1.head import RequestHead
 
 
 class Only:
@@ -19,7 +20,7 @@ class Only:
     def __init__(self, backends: Sequence[Any]) -> None:
         self._backends = tuple(backends)
 
-    def choices(self, client: str) -> tuple[Any, ...]:
+    def choices(self, client: str, head: RequestHead) -> tuple[Any, ...]:
         """Return what there is."""
         return self._backends
 
@@ -38,7 +39,7 @@ class Turns:
         self._orders = Orders(backends, None if weights is None else smooth_cycle(tuple(weights)))
         self._next_position = next_position
 
-    def choices(self, client: str) -> tuple[Any, ...]:
+    def choices(self, client: str, head: RequestHead) -> tuple[Any, ...]:
         """Return the backend whose turn it is, then the others as their turns come."""
         return self._orders.at(self._next_position())
 
@@ -56,7 +57,7 @@ class LeastConnections:
         self._loads = loads
         self._next_position = next_position
 
-    def choices(self, client: str) -> tuple[Any, ...]:
+    def choices(self, client: str, head: RequestHead) -> tuple[Any, ...]:
         """Return the backends by their requests in flight, fewest first."""
         return self._orders.least_loaded(self._loads, self._next_position())
 
@@ -71,7 +72,7 @@ class Random:
         self._count = len(backends)
         self._draw = draw
 
-    def choices(self, client: str) -> tuple[Any, ...]:
+    def choices(self, client: str, head: RequestHead) -> tuple[Any, ...]:
         """Return the backend that is drawn, then those after it."""
         return self._orders.at(self._draw(self._count))
 
@@ -88,7 +89,7 @@ class IpHash:
         self._orders = Orders(backends)
         self._count = len(backends)
 
-    def choices(self, client: str) -> tuple[Any, ...]:
+    def choices(self, client: str, head: RequestHead) -> tuple[Any, ...]:
         """Return the backend of the client, then those after it; a client without an address has the first."""
         if not client:
             return self._orders.at(0)

@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from kairos.config import document
+from kairos.config.model.health import HealthCheck, can_check, status_range
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
+from kairos.config.model.router import Backend
 from kairos.config.model.timeouts import RouteTimeouts, Timeouts
 from kairos.config.model.traffic import Limits, RouteLimits
 
@@ -126,4 +128,24 @@ def concurrency(block: Concurrency | None) -> document.Concurrency:
         backend_connections=block.max_connections_per_backend,
         queue=block.max_queue,
         queue_seconds=block.queue_timeout_ms / 1000,
+    )
+
+
+def health_check(block: HealthCheck | None, backend: Backend, protocol: str) -> document.HealthCheck | None:
+    """Return how a backend is checked; None if it is not."""
+    block = block or HealthCheck()
+    path = backend.health_check_path or block.path
+    if backend.state == "maintenance" or not can_check(protocol, block) or not (path or block.tcp_only):
+        return None
+    return document.HealthCheck(
+        path=path or "/",
+        interval=block.interval_seconds,
+        timeout=block.timeout_seconds,
+        unhealthy_threshold=block.unhealthy_threshold,
+        healthy_threshold=block.healthy_threshold,
+        statuses=tuple(status_range(status) for status in block.expected_statuses),
+        body=block.body_contains,
+        tcp_only=block.tcp_only,
+        host=block.host,
+        headers=tuple((field.name, field.value) for field in block.headers),
     )

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from kairos.config.findings import Draft, JsonPath, quote
 from kairos.config.hosts import Target, backend_target
+from kairos.config.model.health import HealthCheck, can_check
 from kairos.config.model.resilience import Retry
 from kairos.config.model.router import FTP_METHODS, SCHEMES, Backend, BackendTls, Router
 from kairos.config.model.traffic import Limits, RouteLimits
@@ -22,6 +23,7 @@ LOCALHOST = ("localhost", "127.0.0.1", "::1")
 MANY_METHODS, MANY_PARAMETERS, MANY_DYNAMIC_ROUTES = 4, 3, 50
 DNS_PORT, FTP_PORTS = 53, (21, 22)
 TLS_SCHEMES = ("https", "wss", "ftps")
+WEIGHTED = ("weighted", "least_request", "peak_ewma", "consistent_hash")
 EVERYBODY = ("0.0.0.0/0", "::/0")
 
 
@@ -74,22 +76,63 @@ def route(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draf
     if not validated.is_in_doubt((*path, "protocol")):
         yield from protocol_methods(router, path)
     yield from backends(router, path, validated)
-    yield from weights(router, path, validated)
+    yield from balancing(router, path, validated)
     if router.limits:
         yield from head_limits(router.limits, (*path, "limits"), validated)
+    yield from states(router, path, validated)
+    yield from health_checks(router, path, validated)
     if router.retry:
         yield from backoff(router.retry, (*path, "retry"), validated)
 
 
-def weights(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
-    """Look for shares that somebody asks for and does not get."""
+def balancing(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for what somebody asks of the balancer and does not get with its strategy."""
     strategy, given = router.load_balancing_strategy, [backend.weight for backend in router.upstream()]
-    if strategy == "weighted" or len(set(given)) < 2 or validated.is_in_doubt((*path, "load_balancing_strategy")):
+    if validated.is_in_doubt((*path, "load_balancing_strategy")):
         return
-    first = next(index for index, weight in enumerate(given) if weight != 1)
-    message = f"Weights have no effect with the strategy {strategy}"
-    fix = 'write "load_balancing_strategy": "weighted", or remove the weights'
-    yield Draft("warning", (*path, "backends", first, "weight"), message, fix)
+    if strategy not in WEIGHTED and len(set(given)) > 1:
+        first = next(index for index, weight in enumerate(given) if weight != 1)
+        message = f"Weights have no effect with the strategy {strategy}"
+        fix = 'write "load_balancing_strategy": "weighted", or remove the weights'
+        yield Draft("warning", (*path, "backends", first, "weight"), message, fix)
+    for key in ("hash_on", "balance_factor"):
+        if strategy != "consistent_hash" and key in router.model_fields_set:
+            message = f'"{key}" has no effect with the strategy {strategy}'
+            fix = f'write "load_balancing_strategy": "consistent_hash", or remove "{key}"'
+            yield Draft("warning", (*path, key), message, fix)
+
+
+def states(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for a route all of whose backends are put aside."""
+    if router.backends is None or validated.is_in_doubt((*path, "backends")):
+        return
+    if all(backend.state != "active" for backend in router.backends):
+        message = f"No backend of {router.external_path} takes requests: all are in drain or maintenance"
+        yield Draft("warning", (*path, "backends"), message, 'write "state": "active" for one of them')
+
+
+def health_checks(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for checks that cannot be made, or not as they are described."""
+    block, place = router.health_check or HealthCheck(), (*path, "health_check")
+    indexes = [index for index, backend in enumerate(router.upstream()) if backend.health_check_path is not None]
+    own: list[JsonPath] = [(*path, "backends", index, "health_check_path") for index in indexes]
+    given = [place, *own] if router.health_check else own
+    doubtful = ("protocol",), ("backends",), ("health_check", "path"), ("health_check", "tcp_only")
+    if any(validated.is_in_doubt((*path, *keys)) for keys in doubtful):
+        return
+    if given and not can_check(router.protocol, block):
+        message = f"Health checks have no effect on backends that speak {router.protocol}"
+        fix = 'write "health_check": {"tcp_only": true}' if router.protocol == "ftp" else "remove them"
+        yield Draft("warning", given[0], message, fix)
+    elif block.tcp_only:
+        unheard = ("path", "expected_statuses", "body_contains", "host", "headers")
+        keys = [key for key in unheard if key in block.model_fields_set and getattr(block, key)]
+        for unused in (*((*place, key) for key in keys), *own):
+            yield Draft("warning", unused, f'"{unused[-1]}" has no effect with "tcp_only"', "remove one of them")
+    elif router.health_check and block.path is None and not own:
+        message = in_router(path, "A health check needs a path")
+        fix = 'add "path": "/health", or "tcp_only": true if it is enough that a backend can be connected to'
+        yield Draft("error", place, message, fix)
 
 
 def head_limits(limits: RouteLimits, path: JsonPath, validated: Validated) -> Iterator[Draft]:

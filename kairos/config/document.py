@@ -5,7 +5,7 @@ and a route whose line did not change need not be built again.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -109,6 +109,26 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How a backend is asked whether it is well. Durations are seconds."""
+
+    path: str = "/"
+    interval: float = 5.0
+    timeout: float = 2.0
+    unhealthy_threshold: int = 3
+    healthy_threshold: int = 2
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+    """The lowest and the highest of each range that is expected."""
+    body: str | None = None
+    """What has to be in the first 64 KiB of the body."""
+    tcp_only: bool = False
+    """Whether it is enough to connect."""
+    host: str | None = None
+    """The Host field; None takes the address of the backend."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -117,6 +137,9 @@ class Backend:
     port: int
     weight: int = 1
     tls: Tls | None = None
+    state: str = "active"
+    """`drain` and `maintenance` take no new requests."""
+    health_check: HealthCheck | None = None
 
     @property
     def authority(self) -> str:
@@ -124,6 +147,30 @@ class Backend:
         host = f"[{self.host}]" if ":" in self.host else self.host
         default_port = {"http": 80, "ws": 80, "https": 443, "wss": 443}.get(self.scheme)
         return host if self.port == default_port else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class HashOn:
+    """By what a consistent hash places a request, and how many times its share a backend may have in flight."""
+
+    kind: str = "client"
+    """`client`, `header`, `cookie` or `path`."""
+    name: str = ""
+    """Of the header field or of the cookie."""
+    factor: float = 1.25
+    """At least 1; 0 is without a bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sticky:
+    """The cookie that leads clients back to their backend."""
+
+    cookie: str = "kairos_backend"
+    ttl: int | None = None
+    """Seconds; None is until the browser's session ends."""
+    key: str | None = field(default=None, repr=False)
+    """The key of the signatures in hex, derived from a secret that stays in the config; None takes one that holds until
+    the gateway is started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +187,8 @@ class Route:
     trailing_slash: str = "strict"
     empty_segments: str = "collapse"
     strategy: str = "round_robin"
+    hash_on: HashOn | None = None
+    sticky: Sticky | None = None
     preserve_host: bool = False
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
@@ -147,6 +196,8 @@ class Route:
     breaker: Breaker | None = Breaker()
     outlier: Outlier | None = Outlier()
     concurrency: Concurrency = Concurrency()
+    slow_start: float = 0.0
+    """The seconds in which a backend that has come back gets its full share; 0 is at once."""
     access_lists: tuple[AccessList, ...] = ()
     """All of which an address has to pass."""
     checks: RequestChecks | None = None
@@ -228,6 +279,8 @@ class Document:
 
 
 BLOCKS: tuple[tuple[str, type[Any]], ...] = (
+    ("hash_on", HashOn),
+    ("sticky", Sticky),
     ("retry", Retry),
     ("breaker", Breaker),
     ("outlier", Outlier),
@@ -240,7 +293,15 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
 def _backend(fields: dict[str, Any]) -> Backend:
     if fields["tls"] is not None:
         fields["tls"] = Tls(**fields["tls"])
+    if fields["health_check"] is not None:
+        fields["health_check"] = _health_check(fields["health_check"])
     return Backend(**fields)
+
+
+def _health_check(fields: dict[str, Any]) -> HealthCheck:
+    for name in ("statuses", "headers"):
+        fields[name] = tuple(map(tuple, fields[name]))
+    return HealthCheck(**fields)
 
 
 def _block(kind: type[T], fields: dict[str, Any] | None) -> T | None:

@@ -32,7 +32,8 @@ INACTIVE = (
     Inactive("/ai"),
     Inactive("/metrics", has_switch=True),
     Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),
-    Inactive("/routers/*/backends/*/health_check_path"),
+    Inactive("/routers/*/request_transformation/json_body", effect="bodies pass as they are"),
+    Inactive("/routers/*/response_transformation/json_body", effect="bodies pass as they are"),
     Inactive("/routers/*/ai_policy", has_switch=True),
 )
 

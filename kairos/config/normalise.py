@@ -1,11 +1,13 @@
 """Turn a valid config into the document that workers read."""
 
+import hmac
 from dataclasses import dataclass, replace
 
 from kairos.config.authorities import Authorities
 from kairos.config.bounds import (
     breaker,
     concurrency,
+    health_check,
     limits,
     outlier,
     retry,
@@ -13,9 +15,10 @@ from kairos.config.bounds import (
     route_timeouts,
     timeouts,
 )
-from kairos.config.document import Backend, Document, Route, Settings, Tls
+from kairos.config.document import Backend, Document, HashOn, Route, Settings, Sticky, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.model import Config
+from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.policy_blocks import access_lists, cors, request_checks, security_headers
 from kairos.config.transform_blocks import request_change, response_change
@@ -85,7 +88,11 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
 def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
     """Return the backends of a route."""
     return tuple(
-        address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities))
+        replace(
+            address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities)),
+            state=backend.state,
+            health_check=health_check(router.health_check, backend, router.protocol),
+        )
         for backend in router.upstream()
     )
 
@@ -117,6 +124,8 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         trailing_slash=router.trailing_slash,
         empty_segments=router.empty_segments,
         strategy=router.load_balancing_strategy,
+        hash_on=hash_on(router),
+        sticky=sticky(router.sticky),
         preserve_host=router.preserve_host,
         limits=route_limits(router.limits, whole.limits),
         timeouts=route_timeouts(router.timeouts, whole.timeouts),
@@ -124,6 +133,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         breaker=breaker(router.circuit_breaker, config.circuit_breaker),
         outlier=outlier(router.outlier_detection or config.outlier_detection),
         concurrency=concurrency(router.concurrency),
+        slow_start=router.slow_start_seconds,
         access_lists=access_lists(config.access_list, router.access_list),
         checks=request_checks(config.request_checks, router.request_checks),
         cors=cors(config.cors if router.cors is None else router.cors),
@@ -131,6 +141,27 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         request_change=request_change(router.request_transformation),
         response_change=response_change(router.response_transformation),
     )
+
+
+def hash_on(router: Router) -> HashOn | None:
+    """Return by what requests are placed; None where nobody asks."""
+    if router.load_balancing_strategy != "consistent_hash":
+        return None
+    factor, given = router.balance_factor, router.hash_on
+    if isinstance(given, str):
+        return HashOn(given, factor=factor)
+    kind = "header" if given.header is not None else "cookie"
+    return HashOn(kind, given.header or given.cookie or "", factor)
+
+
+def sticky(block: StickySessions | None) -> Sticky | None:
+    """Return the cookie of a route."""
+    if block is None:
+        return None
+    key = None
+    if block.secret is not None:
+        key = hmac.digest(block.secret.get_secret_value().encode(), b"kairos sticky sessions", "sha256").hex()
+    return Sticky(block.cookie, block.ttl_seconds, key)
 
 
 def address(host: str, port: int, weight: int, protocol: str, tls: Tls | None) -> Backend:

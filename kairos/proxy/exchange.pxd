@@ -2,6 +2,8 @@ cimport cython
 
 from kairos._speedups.cells cimport Cells
 from kairos._speedups.matcher cimport Match
+from kairos._speedups.head cimport FieldSet
+from kairos.protocols.http1.fields cimport Copies
 from kairos.protocols.http1.head cimport RequestHead, ResponseHead
 from kairos.protocols.http1.serialize cimport request_head, response_head
 from kairos.proxy.attempts cimport Attempts
@@ -87,7 +89,7 @@ cdef class Exchange:
     @cython.locals(upstream=Upstream)
     cpdef _attempt(self, Target target)
 
-    @cython.locals(head=RequestHead, host=bytes, lines=bytes, data=bytes, route=ProxyRoute)
+    @cython.locals(head=RequestHead, host=bytes, lines=bytes, data=bytes, copies=Copies, usual=FieldSet)
     cpdef _send(self, Upstream upstream, Pool pool)
 
     cpdef bint is_idempotent(self) except -1
@@ -95,6 +97,7 @@ cdef class Exchange:
 
     @cython.locals(head=ResponseHead, date=bytes, coding=bytes, via=bytes, connection=bytes)
     cpdef bytes _with_head(self, bytes data)
+    cpdef bytes _sticky_line(self)
     cpdef bytes _connection_line(self)
 
     @cython.locals(plane=DataPlane, row=Cells)

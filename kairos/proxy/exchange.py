@@ -19,6 +19,7 @@ from kairos.resilience.retry import Outcome
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import ProxyRoute, Snapshot
@@ -162,6 +163,8 @@ class Exchange:
         try:
             if self.downstream.plane.in_flight > snapshot.requests:
                 raise Overloaded(snapshot.requests)
+            if snapshot.secure_lines:
+                self.lines = snapshot.secure_lines if self.is_secure else snapshot.lines
             if head.target == b"*":
                 self.reply(of_the_gateway())
                 return False
@@ -171,6 +174,7 @@ class Exchange:
                 match = snapshot.matcher.match(head.method, head.host, head.target)
             route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
             self.route = route
+            self.lines = route.secure_lines if route.secure_lines and self.is_secure else route.lines
             if route.head_limits is not None:
                 error = limits.head_over(route.head_limits, head.raw)
                 if error is not None:
@@ -181,7 +185,7 @@ class Exchange:
             self.reply(LocalReply.refusal(error))
             return False
         self._target = match.upstream_target
-        return not route.filters or self._pass(0)
+        return (not route.filters and route.request_change is None) or self._pass(0)
 
     def _pass(self, first: int) -> bool:
         """Pass the filters from the `first` on; say whether the request goes on, or has been answered here."""
@@ -194,6 +198,13 @@ class Exchange:
             reply = step.take(self)
             if reply is not None:
                 self.reply(reply)
+                return False
+        change = self.route.request_change
+        if change is not None:
+            try:
+                self._target = change.target(self._target)
+            except BadRequest as error:
+                self.reply(LocalReply.refusal(error))
                 return False
         return True
 
@@ -216,7 +227,7 @@ class Exchange:
             return
         if self.request_done:
             self._start_clock()
-        self.attempts.choices = self.route.balancer.choices(self.client)
+        self.attempts.choices = self.route.balancer.choices(self.client, self.head)
         crowd = self.route.crowd
         if crowd is None:
             self._go_to(self.attempts.choose(self.downstream.plane.ticker.now))
@@ -306,6 +317,9 @@ class Exchange:
             self._drop_upstream()
             self._leave_backend()
             return False
+        change = self.route.response_change
+        if change is not None:
+            head = ResponseHead(change.apply(head.raw, self.head), self.head.method == b"HEAD")
         self.status = head.status
         self._held = None
         if plane.access_log is not None:
@@ -431,7 +445,11 @@ class Exchange:
         lines = self._forwarded
         if self.request_lines:
             lines += self.request_lines
-        data = request_head(head, self._target, host, lines, self.request_id, self._is_trusted)
+        copies = self.route.copies
+        usual = copies.trusted_request if self._is_trusted else copies.request
+        data = request_head(head, self._target, host, lines, self.request_id, usual)
+        if self.route.request_change is not None:
+            data = self.route.request_change.head(data)
         if self._held:
             data = b"".join((data, *self._held))
         if not self.request_done:
@@ -501,8 +519,16 @@ class Exchange:
         date = b"" if head.has_date else self.downstream.plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
         via, connection = self.snapshot.via, self._connection_line()
+        if self.route.sticky is not None:
+            connection += self._sticky_line()
         own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, self.lines, b"\r\n", data)
-        return response_head(head, own)
+        return response_head(head, own, self.route.copies)
+
+    def _sticky_line(self) -> bytes:
+        """Lead the client back to the backend that answers, unless its cookie does so already."""
+        is_secure = b"\r\nX-Forwarded-Proto: https\r\n" in self._forwarded
+        target = cast("Target", self.attempts.target)
+        return cast("StickyCookie", self.route.sticky).line(self.head, target.pool.address, is_secure)
 
     def _connection_line(self) -> bytes:
         if not self._keeps_client:

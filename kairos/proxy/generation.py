@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 from kairos._speedups.matcher import Matcher
 from kairos.config.document import Limits, Settings, Timeouts
 from kairos.filters import Filter, WaitingFilter
+from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
 from kairos.routing.router import Entry, Router
 from kairos.security.cors import CorsPolicy
+from kairos.security.headers import NO_HEADERS, AnswerHeaders
+from kairos.traffic.transform import RequestChange, ResponseChange
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
+    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.target import Target
 
@@ -28,15 +32,22 @@ class ProxyRoute:
         "body_stall_seconds",
         "column",
         "connect_seconds",
+        "copies",
         "crowd",
         "exchange_seconds",
         "filters",
         "head_limits",
+        "is_checked",
+        "lines",
         "pattern",
         "preserves_host",
+        "request_change",
+        "response_change",
         "response_head_seconds",
         "response_stall_seconds",
         "retry",
+        "secure_lines",
+        "sticky",
         "targets",
         "waits",
     )
@@ -52,9 +63,15 @@ class ProxyRoute:
         has_own_head_limits: bool = False,
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
+        copies: Copies = USUAL_COPIES,
+        headers: AnswerHeaders = NO_HEADERS,
+        request_change: RequestChange | None = None,
+        response_change: ResponseChange | None = None,
+        sticky: "StickyCookie | None" = None,
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
+        is_checked: bool = False,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
@@ -65,8 +82,13 @@ class ProxyRoute:
         self.targets = tuple(targets)
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
+        self.is_checked = is_checked  # whether any of its backends is asked how it is
         self.column = column
+        self.copies = copies
+        self.lines, self.secure_lines = headers.lines, headers.secure_lines  # what every answer has
+        self.request_change, self.response_change = request_change, response_change
         self.preserves_host = preserves_host
+        self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
         self.body_bytes = limits.body_bytes
         self.body_rate = timeouts.rate
@@ -78,21 +100,27 @@ class ProxyRoute:
 
 
 class Snapshot:
-    """An immutable generation; `entries` holds what was built from each line of its document."""
+    """An immutable generation; `entries` holds what was built from each line of its document.
+
+    `checked` are the routes with backends that are asked how they are.
+    """
 
     __slots__ = (
         "__weakref__",
+        "checked",
         "client_idle_seconds",
         "entries",
         "fields",
         "forwarding",
         "generation",
         "head_bytes",
+        "lines",
         "matcher",
         "request_head_seconds",
         "requests",
         "response_head_bytes",
         "router",
+        "secure_lines",
         "settings",
         "target_bytes",
         "upstream_idle_seconds",
@@ -101,14 +129,24 @@ class Snapshot:
         "via",
     )
 
-    def __init__(self, generation: int, settings: Settings, router: Router, entries: dict[bytes, Entry]) -> None:
+    def __init__(
+        self,
+        generation: int,
+        settings: Settings,
+        router: Router,
+        entries: dict[bytes, Entry],
+        checked: Sequence[ProxyRoute] = (),
+    ) -> None:
         self.generation = generation
         self.settings = settings
         self.router = router
         self.matcher: Matcher = router.matcher
         self.entries = entries
+        self.checked = tuple(checked)
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
+        headers = AnswerHeaders.of(settings.security_headers)  # where no route is known
+        self.lines, self.secure_lines = headers.lines, headers.secure_lines
         limits, timeouts = settings.limits, settings.timeouts
         self.head_bytes = limits.head_bytes
         self.fields = limits.fields

@@ -1,6 +1,7 @@
 cimport cython
 
 from kairos._speedups.selection cimport Loads
+from kairos.balancing.latency cimport Latency
 from kairos.proxy.generation cimport Snapshot
 from kairos.proxy.plane cimport DataPlane
 from kairos.proxy.upstream cimport Upstream
@@ -22,6 +23,7 @@ cdef class Pool:
     cdef readonly object backend
     cdef readonly bytes host_line
     cdef readonly bint is_tls
+    cdef public Latency latency
 
     @cython.locals(idle=list, now=double, upstream=Upstream, trusts=bint)
     cpdef Upstream take(self, bint may_be_stale)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from kairos._speedups.selection import Loads
+from kairos.balancing.latency import Latency
 from kairos.config.document import Backend, Tls
-from kairos.errors import Overloaded
+from kairos.errors import Overloaded, UpstreamError
 from kairos.protocols.http1.serialize import host_line
 from kairos.proxy.connector import TLS_SCHEMES, Connector
 from kairos.shm import layout
@@ -39,6 +40,7 @@ class Pool:
         "gauge",
         "host_line",
         "is_tls",
+        "latency",
     )
 
     def __init__(self, plane: "DataPlane", backend: Backend, gauge: int, opened: int, rows: "Sequence[Row]") -> None:
@@ -55,6 +57,7 @@ class Pool:
         self.gauge = gauge
         self._opened = opened
         self._loads = Loads(rows, [opened])
+        self.latency: Latency | None = None  # measured where a route wants to know
         self._idle: list[Upstream] = []
         self._connector = Connector(plane, backend)
 
@@ -122,6 +125,10 @@ class Pool:
                 setting = "concurrency.max_connections_per_backend"
                 raise Overloaded(most, setting=setting, reason="backend_connections_busy")
             upstream = await self._connector.connect(self, seconds)
+        except UpstreamError:
+            if self.latency is not None:
+                self.latency.failed(0.0, self._plane.ticker.now)
+            raise
         finally:
             row.add(self._opened, -1)  # from here on the connection counts itself
         life = self._plane.snapshot.upstream_life_seconds
@@ -149,6 +156,12 @@ class Pools:
             gauge, opened = self._zone.gauge(f"in flight {address}"), self._zone.gauge(f"open {address}")
             pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows)
         return pool
+
+    def measured(self, pool: Pool) -> Latency:
+        """Return how long a backend takes to answer, over all workers; it is measured from now on."""
+        if pool.latency is None:
+            pool.latency = Latency(self._zone.cells, self._zone.word(f"latency {pool.address}".encode()))
+        return pool.latency
 
     def close(self) -> None:
         """Close every idle connection."""

@@ -2,13 +2,18 @@
 
 import random
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
+from itertools import count
+from typing import cast
 
 from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
-from kairos.balancing.balancer import Balancer, balancer
+from kairos.balancing.balancer import Balancer, Means, balancer
+from kairos.balancing.sticky import Sticky, StickyCookie
 from kairos.config.document import Breaker, Concurrency, Limits, Route, Settings
 from kairos.filters import Filter
+from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.builtin import ENDPOINTS, METHODS
 from kairos.proxy.crowd import Crowd
 from kairos.proxy.generation import ProxyRoute, Snapshot
@@ -20,11 +25,13 @@ from kairos.resilience import breaker
 from kairos.resilience.ejection import Ejection
 from kairos.resilience.volume import Volume
 from kairos.routing.router import Entry, Router, entry_of
+from kairos.security import cors
 from kairos.security.access import AccessControl
 from kairos.security.checks import RequestChecks
 from kairos.security.closed import AuthenticationClosed, ProtocolClosed
-from kairos.security.cors import CorsPolicy
+from kairos.security.headers import AnswerHeaders
 from kairos.shm.zone import Zone
+from kairos.traffic.transform import RequestChange, ResponseChange
 
 
 class SnapshotBuilder:
@@ -43,14 +50,18 @@ class SnapshotBuilder:
         is_bound_alike = previous is not None and previous.settings.limits == settings.limits
         reusable = old if is_bound_alike else {}
         entries = self._builtins(settings, old)
+        checked: list[ProxyRoute] = []
         for line in lines:
-            entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
+            entry = entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
+            destination = cast("ProxyRoute", entry.destination)
+            if destination.is_checked:
+                checked.append(destination)
             yield
         removed = [entry for line, entry in old.items() if entries.get(line) is not entry]
         added = [entry for line, entry in entries.items() if old.get(line) is not entry]
         router = previous.router if previous is not None else Router.empty()
         router = yield from router.changed(removed, added)
-        return Snapshot(generation, settings, router, entries)
+        return Snapshot(generation, settings, router, entries, checked)
 
     def close(self) -> None:
         """Close every idle connection to a backend."""
@@ -83,6 +94,12 @@ class SnapshotBuilder:
             targets=targets,
             retry=None if route.retry is None else RetryPolicy(route.retry),
             crowd=self._crowd(route),
+            is_checked=any(backend.health_check is not None for backend in route.backends),
+            sticky=self._sticky(route),
+            copies=_copies(route),
+            headers=AnswerHeaders.of(route.security_headers),
+            request_change=RequestChange(route.request_change) if route.request_change is not None else None,
+            response_change=ResponseChange(route.response_change) if route.response_change is not None else None,
         )
         return entry_of(route, destination)
 
@@ -93,7 +110,7 @@ class SnapshotBuilder:
         if route.checks is not None:
             filters.append(RequestChecks(route.checks))
         if route.cors is not None:
-            filters.append(CorsPolicy(route.cors))
+            filters.append(cors.CorsPolicy(route.cors))
         if route.auth_required:
             filters.append(AuthenticationClosed())
         if route.protocol != "http":
@@ -105,8 +122,12 @@ class SnapshotBuilder:
         targets = [Target(self._pools.of(backend), backend.weight) for backend in route.backends]
         most = route.concurrency.backend_requests
         loads = self._loads(targets) if most else None
-        for number, target in enumerate(targets):
+        for number, (target, backend) in enumerate(zip(targets, route.backends, strict=True)):
+            target.is_drained = backend.state != "active"
+            target.slow_start = route.slow_start
             target.key = f"{target.pool.address} of {_key(route)}".encode()
+            if backend.health_check is not None:
+                target.checked_as, target.health_word = backend, self._zone.word(b"health " + target.key)
             target.loads, target.number, target.most_requests = loads, number, most
             target.most_connections = route.concurrency.backend_connections
             if route.breaker is not None:
@@ -137,14 +158,30 @@ class SnapshotBuilder:
         )
 
     def _balancer(self, route: Route, targets: list[Target]) -> Balancer[Target]:
-        return balancer(
-            route.strategy,
-            targets,
-            [target.weight for target in targets],
+        pools = [target.pool for target in targets]
+        means = Means(
+            weights=[target.weight for target in targets],
+            addresses=[pool.address for pool in pools],
+            loads=self._loads(targets),
             next_position=self._position(route),
             draw=random.randrange,
-            loads=self._loads(targets),
+            now=partial(getattr, self._plane.ticker, "now"),
+            latencies=[self._pools.measured(pool) for pool in pools] if route.strategy == "peak_ewma" else (),
+            hash_on=route.hash_on,
         )
+        chosen = balancer(route.strategy, targets, means)
+        cookie = self._sticky(route)
+        if cookie is None:
+            return chosen
+        spare = balancer(route.strategy, targets, replace(means, next_position=count().__next__))
+        return Sticky(cookie, targets, means.addresses, chosen, spare)
+
+    def _sticky(self, route: Route) -> StickyCookie | None:
+        block = route.sticky
+        if block is None:
+            return None
+        key = self._zone.secret(b"sticky") if block.key is None else bytes.fromhex(block.key)
+        return StickyCookie(block.cookie, key, block.ttl)
 
     def _loads(self, targets: list[Target]) -> Loads:
         return Loads(self._zone.rows, [target.pool.gauge for target in targets])
@@ -157,6 +194,12 @@ class SnapshotBuilder:
 def _key(route: Route) -> str:
     """Return what a route is called in what the workers share: the same after a reload."""
     return f"{route.hosts} {route.external_path} {route.methods}"
+
+
+def _copies(route: Route) -> Copies:
+    """Return what is left out of the messages of a route, because the gateway speaks for the backend."""
+    names = AnswerHeaders.of(route.security_headers).names + (cors.NAMES if route.cors is not None else ())
+    return Copies(for_clients=names) if names else USUAL_COPIES
 
 
 def _of_head(limits: Limits) -> tuple[int, int, int]:

@@ -17,6 +17,8 @@ cdef class Target:
     cdef public bint is_drained
     cdef public bint is_down
     cdef public double came_up_at
+    cdef public object checked_as
+    cdef public Py_ssize_t health_word
     cdef public Breaker breaker
     cdef public Ejection ejection
     cdef public frozenset counts_status

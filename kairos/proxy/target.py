@@ -8,6 +8,7 @@ from kairos.resilience.breaker import PASSED, REFUSED
 
 if TYPE_CHECKING:
     from kairos._speedups.selection import Loads
+    from kairos.config.document import Backend
     from kairos.proxy.pool import Pool
     from kairos.resilience.breaker import Breaker
     from kairos.resilience.ejection import Ejection
@@ -31,8 +32,10 @@ class Target:
     __slots__ = (
         "breaker",
         "came_up_at",
+        "checked_as",
         "counts_status",
         "ejection",
+        "health_word",
         "is_down",
         "is_drained",
         "key",
@@ -52,6 +55,8 @@ class Target:
         self.weight = weight
         self.key = key  # names route and backend for all workers and generations
         self.is_drained = False  # by the operator: it takes nothing new
+        self.checked_as: Backend | None = None  # whom its active check asks, and how; None leaves it alone
+        self.health_word = 0  # the index of the word with what its active check has found
         self.is_down = False  # its active check says so
         self.came_up_at = 0.0  # when its active check found it well again
         self.breaker: Breaker | None = None

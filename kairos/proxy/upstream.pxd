@@ -1,6 +1,7 @@
 cimport cython
 
 from kairos._speedups.head cimport head_end
+from kairos.balancing.latency cimport Latency
 from kairos.protocols.http1.head cimport ResponseHead
 from kairos.proxy.exchange cimport Exchange
 from kairos.proxy.generation cimport ProxyRoute
@@ -16,6 +17,7 @@ cdef double _NEVER
 
 @cython.final
 cdef class Upstream:
+    cdef double _asked_at
     cdef bytes _buffer
     cdef object _chunks
     cdef Exchange _exchange
@@ -59,6 +61,9 @@ cdef class Upstream:
 
     @cython.locals(exchange=Exchange, head=ResponseHead, seconds=double)
     cpdef _take_head(self, bytes raw)
+
+    @cython.locals(latency=Latency, now=double, asked_at=double, seconds=double)
+    cpdef _measure(self, bint is_error)
 
     @cython.locals(left=Py_ssize_t)
     cpdef _read_body(self, bytes data)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from kairos._speedups import head_end
@@ -13,6 +14,7 @@ from kairos.proxy.ticker import NEVER
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.balancing.latency import Latency
     from kairos.proxy.exchange import Exchange
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 CLOSE_SECONDS = 5.0  # to send what is left
 WHOLE_WRITE = 16 << 10  # bytes that an empty send buffer takes at once, or not at all
 LEFTOVER = 256 << 10  # bytes of an answer that are read at a time when the transport is gone
+SERVER_ERROR = 500  # RFC 9110 section 15.6, and up
 BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
 
 # C values when compiled, and then not seen from outside.
@@ -45,6 +48,7 @@ class Upstream:
     """
 
     __slots__ = (
+        "_asked_at",
         "_buffer",
         "_chunks",
         "_exchange",
@@ -78,6 +82,7 @@ class Upstream:
         self._spare: socket.socket | None = None  # the same socket, to read what is left when a write has failed
         self._exchange: Exchange | None = None
         self._left = _IDLE
+        self._asked_at = 0.0  # when the request had been sent, if the latency of the backend is measured
         self._buffer = b""
         self._chunks: ChunkedReader | None = None
         self._is_last_call = False  # whether it is the exchange that has no more time, not this attempt
@@ -103,6 +108,7 @@ class Upstream:
         self.is_reused = self.requests > 0
         self.requests += 1
         self._sent = len(data)
+        self._asked_at = 0.0
         self._write(data)
 
     def write(self, data: bytes) -> None:
@@ -122,6 +128,8 @@ class Upstream:
             self._is_last_call = deadline < self.deadline
             if self._is_last_call:
                 self.deadline = deadline
+            if self._pool.latency is not None:
+                self._asked_at = monotonic()
 
     def pause_reading(self) -> None:
         """Read no more until `resume_reading`: the client is slow, and that is not the backend's silence."""
@@ -304,6 +312,8 @@ class Upstream:
         if head.status < 200:
             self._take_interim(head, exchange)
             return
+        if self._pool.latency is not None:
+            self._measure(head.status >= SERVER_ERROR)
         self._keep_alive = head.keep_alive
         self._left = head.body_length
         seconds = exchange.route.response_stall_seconds
@@ -313,6 +323,16 @@ class Upstream:
             self._chunks = ChunkedReader()
         if not exchange.begin_response(head):
             return  # the request goes elsewhere
+
+    def _measure(self, is_error: bool) -> None:
+        """Tell how long the head of the answer took; one that came before all was sent tells nothing but an error."""
+        latency, now = cast("Latency", self._pool.latency), self._plane.ticker.now
+        asked_at, self._asked_at = self._asked_at, 0.0  # what comes after the head takes as long as it is
+        seconds = monotonic() - asked_at if asked_at else 0.0
+        if is_error:
+            latency.failed(seconds, now)
+        elif asked_at:
+            latency.answered(seconds, now)
 
     def _take_interim(self, head: ResponseHead, exchange: "Exchange") -> None:
         if head.status == 101:
@@ -370,6 +390,8 @@ class Upstream:
 
     def _fail(self, error: UpstreamError) -> None:
         exchange = self._exchange
+        if exchange is not None and self._pool.latency is not None and error.reason != "stale_reuse":
+            self._measure(is_error=True)
         self.abort()
         if exchange is not None:
             exchange.upstream_failed(error, self)

@@ -28,3 +28,6 @@ class AnswerHeaders:
     def for_client(self, *, is_secure: bool) -> bytes:
         """Return the lines for an answer."""
         return self.secure_lines if is_secure else self.lines
+
+
+NO_HEADERS = AnswerHeaders()

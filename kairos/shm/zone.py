@@ -3,6 +3,7 @@
 import fcntl
 import mmap
 import os
+from hashlib import blake2b
 from struct import pack, unpack
 from typing import TypeAlias
 
@@ -91,8 +92,17 @@ class Zone:
         entry = self._table.find(key)
         if entry is None:
             self.cells.fetch_add(layout.WORDS_FOLDED, 1)
-            return self._layout.table + self._layout.words * layout.ENTRY_CELLS
+            return self.shared_word
         return self._layout.table + entry * layout.ENTRY_CELLS + 2
+
+    @property
+    def shared_word(self) -> int:
+        """The index of the word of all keys that have found no room."""
+        return self._layout.table + self._layout.words * layout.ENTRY_CELLS
+
+    def secret(self, purpose: bytes) -> bytes:
+        """Return 32 bytes that nobody outside can guess: the same for all processes, and others at the next start."""
+        return blake2b(purpose, digest_size=32, key=self._hash_key, person=b"kairos secret").digest()
 
     def clear_gauges(self, slot: int) -> None:
         """Forget how things were with a worker that is dead; what it counted stays."""

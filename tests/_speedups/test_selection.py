@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kairos._speedups import Cells
-from kairos._speedups.selection import LONGEST_CYCLE, READY_ORDERS, Loads, Orders, smooth_cycle
+from kairos._speedups.selection import LONGEST_CYCLE, READY_ORDERS, Loads, Orders, by_cost, smooth_cycle
 
 small = st.lists(st.integers(1, 20), min_size=1, max_size=10).map(tuple)
 large = st.lists(st.integers(1, 2**32 - 1), min_size=1, max_size=60).map(tuple)
@@ -101,3 +101,18 @@ def test_a_load_is_the_sum_over_all_rows() -> None:
     assert [loads.load(0), loads.load(1)] == [0, 111]
     with pytest.raises(IndexError):
         loads.load(2)
+
+
+def test_the_cheapest_is_first_and_equal_ones_stay_as_they_stand() -> None:
+    assert by_cost(("a", "b", "c", "d"), (2, 3, 0, 1), [1.0, 0.5, 1.0, 0.5]) == ("d", "b", "c", "a")
+    assert by_cost((), (), []) == ()
+
+
+@given(st.permutations(range(8)), st.lists(st.floats(0, 1e9), min_size=8, max_size=8))
+def test_an_order_by_costs_is_that_of_a_stable_sort(turns: list[int], costs: list[float]) -> None:
+    given_turns, given_costs = tuple(turns), list(costs)
+
+    order = by_cost(tuple(range(8)), given_turns, costs)
+
+    assert order == tuple(index for _, index in sorted(zip(costs, turns, strict=True), key=lambda pair: pair[0]))
+    assert costs == given_costs

@@ -325,6 +325,21 @@ def test_weights_are_for_the_weighted_strategy(operator: Operator, strategy: str
         assert operator.findings(config(router(load_balancing_strategy=strategy_, backends=backends))) == ()
 
 
+@pytest.mark.parametrize("strategy", ["weighted", "least_request", "peak_ewma", "consistent_hash"])
+def test_strategies_that_know_weights_take_them(operator: Operator, strategy: str) -> None:
+    backends = [backend("https://a"), backend("https://b", weight=2)]
+    assert operator.findings(config(router(load_balancing_strategy=strategy, backends=backends))) == ()
+
+
+@pytest.mark.parametrize(("key", "value"), [("hash_on", "path"), ("balance_factor", 2.0), ("balance_factor", 0)])
+def test_what_is_for_hashing_alone_has_no_effect_elsewhere(operator: Operator, key: str, value: Any) -> None:
+    assert operator.warnings(config(router(load_balancing_strategy="random", **{key: value}))) == [
+        (f"/routers/0/{key}", f'"{key}" has no effect with the strategy random')
+    ]
+    assert operator.findings(config(router(load_balancing_strategy="consistent_hash", **{key: value}))) == ()
+    assert operator.warnings(config(router(load_balancing_strategy="hash", **{key: value}))) == []
+
+
 def test_an_unknown_strategy_says_nothing_about_weights(operator: Operator) -> None:
     backends = [backend("https://a"), backend("https://b", weight=2)]
     found = operator.findings(config(router(load_balancing_strategy="weigthed", backends=backends)))

@@ -26,8 +26,15 @@ WITHOUT_EFFECT = [
     (config(ai={"provider": "openai", "model": "x"}), "/ai"),
     (config(metrics={}), "/metrics"),
     (config(server={"tls": TLS}), "/server/tls"),
+    (
+        config(router(request_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
+        "/routers/0/request_transformation/json_body",
+    ),
+    (
+        config(router(response_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
+        "/routers/0/response_transformation/json_body",
+    ),
     (config(router(protocol="websocket")), "/routers/0/protocol"),
-    (config(router(backends=[backend(health_check_path="/h")])), "/routers/0/backends/0/health_check_path"),
     (config(router(ai_policy={"enabled": True, "strategy": "latency_prediction"})), "/routers/0/ai_policy"),
 ]
 

@@ -1,13 +1,15 @@
 """What the workers get."""
 
+import hmac
 import sys
 from dataclasses import fields
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from kairos.config.document import Backend, Document, Limits, Route, Settings, Timeouts, Tls
+from kairos.config.document import Backend, Document, HashOn, Limits, Route, Settings, Sticky, Timeouts, Tls
+from kairos.config.model.balancing import Strategy
 from kairos.config.normalise import Overrides
 from tests.config.configs import AUTHORITY, SECRET, STRICT, backend, config, router
 from tests.config.operators import Operator
@@ -83,10 +85,40 @@ def test_a_body_of_any_size_can_be_allowed_or_none_at_all(operator: Operator) ->
     assert [route.limits.body_bytes for route in document.routes] == [sys.maxsize, sys.maxsize, 0]
 
 
-@pytest.mark.parametrize("strategy", ["round_robin", "least_connections", "random", "weighted", "ip_hash"])
+@pytest.mark.parametrize("strategy", get_args(Strategy))
 def test_a_route_has_its_strategy(operator: Operator, strategy: str) -> None:
     (route,) = operator.document(config(router(load_balancing_strategy=strategy))).routes
     assert route.strategy == strategy
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, HashOn("client", factor=1.25)),
+        ({"hash_on": "path", "balance_factor": 2}, HashOn("path", factor=2.0)),
+        ({"hash_on": {"header": "X-User"}, "balance_factor": 0}, HashOn("header", "X-User", 0.0)),
+        ({"hash_on": {"cookie": "sid"}}, HashOn("cookie", "sid", 1.25)),
+    ],
+)
+def test_a_route_says_what_is_hashed(operator: Operator, given: dict[str, Any], expected: HashOn) -> None:
+    document = operator.document(config(router(load_balancing_strategy="consistent_hash", **given)))
+
+    assert document.routes[0].hash_on == expected
+    assert Document.decode(document.encode()) == document
+
+
+def test_a_route_may_be_sticky(operator: Operator) -> None:
+    secret = "0123456789abcdef" * 2
+    (operator.folder / "key").write_text(secret + "\n")
+    block = {"cookie": "sid", "ttl_seconds": 60, "secret": {"file": "key"}}
+
+    document = operator.document(config(router("/a", sticky={}), router("/b", sticky=block), router("/c")))
+    key = hmac.digest(secret.encode(), b"kairos sticky sessions", "sha256").hex()
+
+    assert [route.sticky for route in document.routes] == [Sticky(), Sticky("sid", 60, key), None]
+    assert Document.decode(document.encode()) == document
+    assert secret.encode() not in document.encode()
+    assert key not in repr(document)
 
 
 def test_a_route_may_keep_the_host_of_the_client(operator: Operator) -> None:

@@ -118,6 +118,8 @@ class Origin:
         self._started.set()
         await self._end.wait()
         server.close()
+        for _ in range(5):  # what has been accepted takes a few turns to become a conversation
+            await asyncio.sleep(0)
         for task in self._conversations:
             task.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)

@@ -90,3 +90,37 @@ def test_the_vary_of_the_backend_stays(world: World) -> None:
     answer = client.receives()
     assert b"Vary: Accept\r\n" in answer
     assert b"Vary: Origin\r\n" in answer
+
+
+def test_security_headers_are_on_every_answer_and_never_twice(world: World) -> None:
+    server = world.server()
+    headers = (("X-Frame-Options", "DENY"), ("Strict-Transport-Security", "max-age=1"), ("Referrer-Policy", None))
+    world.configure(
+        world.route("/a", server, methods=("GET",), security_headers=headers),
+        security_headers=(("X-Frame-Options", "SAMEORIGIN"),),
+    )
+    client = world.client()
+
+    client.sends(GET)
+    own = b"\r\nX-Frame-Options: ALLOWALL\r\nReferrer-Policy: origin\r\nStrict-Transport-Security: max-age=9\r\n\r\n"
+    server.connection.sends(OK.replace(b"\r\n\r\n", own))
+    answer = client.receives()
+    assert answer.count(b"X-Frame-Options: DENY\r\n") == answer.count(b"X-Frame-Options") == 1
+    assert b"Referrer-Policy" not in answer
+    assert b"Strict-Transport-Security" not in answer  # over plain HTTP
+
+    client.sends(GET.replace(b"/a", b"/none"))
+    answer = client.receives()
+    assert status_of(answer) == 404
+    assert answer.count(b"X-Frame-Options: SAMEORIGIN\r\n") == 1
+
+
+def test_what_the_backend_says_of_cors_is_replaced(world: World) -> None:
+    server = world.server()
+    world.configure(world.route("/a", server, cors=APP))
+    client = world.client()
+
+    client.sends(GET[:-2] + b"Origin: https://evil.example\r\n\r\n")
+    server.connection.sends(OK.replace(b"\r\n\r\n", b"\r\nAccess-Control-Allow-Origin: *\r\n\r\n"))
+
+    assert b"Access-Control" not in client.receives()

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from kairos.config.document import Document, Settings
+from kairos.config.document import Backend, Document, HealthCheck, Settings
+from kairos.protocols.http1.head import RequestHead
 from kairos.proxy.snapshot import ProxyRoute, Snapshot
 from kairos.routing.pattern import PatternError
 from tests.proxy.messages import GET
@@ -24,7 +25,7 @@ def pools(snapshot: Snapshot, pattern: str) -> list[str]:
     """Return the addresses behind a route."""
     destination = snapshot.router.match(b"GET", b"", pattern.encode()).destination
     assert isinstance(destination, ProxyRoute)
-    return [target.pool.address for target in destination.balancer.choices("")]
+    return [target.pool.address for target in destination.balancer.choices("", RequestHead(GET))]
 
 
 def test_routes_lead_to_their_backends(world: World, server: Server) -> None:
@@ -115,3 +116,27 @@ def test_a_closed_filter_stands_before_every_backend(world: World, server: Serve
     assert isinstance(destination, ProxyRoute)
     replies = [step.look(None) for step in destination.filters]  # type: ignore[arg-type]
     assert [reply and reply.status for reply in replies] == [401, 501]
+
+
+def test_targets_know_whether_they_take_requests_and_how_they_are_checked(world: World, server: Server) -> None:
+    checked = Backend("http", "10.0.0.1", 9090, health_check=HealthCheck())
+    aside = [Backend("http", "10.0.0.1", port, state=state) for port, state in ((1, "drain"), (2, "maintenance"))]
+    plain = world.route("/plain", server)
+    snapshot = world.configure(plain, replace(plain, external_path="/a", backends=(checked, *aside), slow_start=5.0))
+
+    (route,) = snapshot.checked
+    assert route.pattern == "/a"
+    assert [target.checked_as for target in route.targets] == [checked, None, None]
+    assert [target.is_drained for target in route.targets] == [False, True, True]
+    assert [target.slow_start for target in route.targets] == [5.0, 5.0, 5.0]
+    assert len({target.key for target in route.targets}) == 3
+
+
+def test_a_route_that_is_taken_over_is_still_checked(world: World) -> None:
+    checked = Backend("http", "10.0.0.1", 9090, health_check=HealthCheck())
+    route = replace(world.route("/a", world.server()), backends=(checked,))
+    before = world.configure(route)
+
+    after = world.configure(route, world.route("/b", world.server()))
+
+    assert after.checked == before.checked

@@ -105,6 +105,7 @@ def test_keys_beyond_the_room_share_a_word_and_are_counted(zone: Zone) -> None:
     assert len(set(words)) == 8
     assert len(shared) == 1
     assert shared.isdisjoint(words)
+    assert shared == {zone.shared_word}
     assert zone.cells.load(layout.WORDS_FOLDED) == 4
     zone.cells.fetch_add(shared.pop(), 1)  # it lies in the zone
 
@@ -129,3 +130,11 @@ def test_nobody_can_take_memory_away_from_under_the_others(zone: Zone) -> None:
     assert fcntl.fcntl(zone.fd, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK
     with pytest.raises(PermissionError):
         os.ftruncate(zone.fd, 0)
+
+
+def test_a_secret_is_the_same_for_all_processes_and_another_for_each_purpose_and_start(zone: Zone) -> None:
+    secret = zone.secret(b"one")
+
+    assert len(secret) == 32
+    assert zone.secret(b"one") == secret
+    assert len({secret, zone.secret(b"other"), Zone(1).secret(b"one")}) == 3

@@ -93,17 +93,17 @@ PLACEHOLDER = re.compile(
 )
 
 
-def check_signing_secret(secret: Secret) -> Secret:
+def check_signing_secret(secret: Secret, *, whose: str = "JWT") -> Secret:
     """Refuse a secret with which anybody could sign: none, a well-known one, or a short one (RFC 7518 section 3.2)."""
     text = secret.get_secret_value()
     if not text:
-        raise refusal("JWT secret cannot be empty", HOW_TO_MAKE_ONE)
+        raise refusal(f"{whose} secret cannot be empty", HOW_TO_MAKE_ONE)
     if PLACEHOLDER.search(re.sub(r"[\W_]+", " ", text.lower())):
-        raise refusal("JWT secret must be changed from default value", HOW_TO_MAKE_ONE)
+        raise refusal(f"{whose} secret must be changed from default value", HOW_TO_MAKE_ONE)
     if len(text.encode()) < MIN_SECRET_BYTES:
-        raise refusal("JWT secret should be at least 32 characters for security", HOW_TO_MAKE_ONE)
+        raise refusal(f"{whose} secret should be at least 32 characters for security", HOW_TO_MAKE_ONE)
     if len(set(text.encode())) < MIN_DIFFERENT_BYTES:
-        message = f"JWT secret should have at least {MIN_DIFFERENT_BYTES} different characters for security"
+        message = f"{whose} secret should have at least {MIN_DIFFERENT_BYTES} different characters for security"
         raise refusal(message, HOW_TO_MAKE_ONE)
     return secret
 

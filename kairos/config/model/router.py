@@ -8,10 +8,12 @@ from pydantic import AfterValidator, Field
 from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.answers import Cors, SecurityHeaders
+from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
+from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList, RequestChecks
-from kairos.config.model.timeouts import RouteTimeouts
+from kairos.config.model.timeouts import RouteTimeouts, Seconds
 from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
 
@@ -109,12 +111,16 @@ class Backend(Block):
     port: Annotated[int, Within(1, 65535, "Backend port must be between 1 and 65535")]
     """The port."""
     weight: Annotated[int, Within(1, U32, "Backend weight must be greater than 0")] = 1
-    """The share of the requests that it gets relative to the others, where the strategy is `weighted`. It is exact up
-    to a sum of 1,024, and beyond that rounded to 1,024ths; every backend has some."""
+    """The share of the requests that it gets relative to the others, where the strategy is `weighted`, `least_request`,
+    `peak_ewma` or `consistent_hash`. With `weighted` it is exact up to a sum of 1,024, and beyond that rounded to
+    1,024ths; every backend has some."""
     tls: BackendTls | None = None
     """How the certificate is checked, for `https://` and `wss://`; null checks it against the system's authorities."""
-    health_check_path: str | None = None
-    """The path that tells whether the backend is well."""
+    state: Literal["active", "drain", "maintenance"] = "active"
+    """Whether the backend takes requests. In `drain` and `maintenance` it takes no new ones, and those that run finish;
+    in `maintenance` it is not checked either."""
+    health_check_path: CheckPath | None = None
+    """The path that tells whether the backend is well; it is asked for as the route's `health_check` says."""
 
 
 class ContentAnalysis(Block):
@@ -170,12 +176,21 @@ class Router(Block):
     """Short form for a single backend, together with `port`; used if `backends` is absent."""
     port: Annotated[int, Within(0, 65535, "Port must be between 1 and 65535")] | None = None
     """The port of the single backend."""
-    load_balancing_strategy: Literal["round_robin", "least_connections", "random", "weighted", "ip_hash"] = (
-        "round_robin"
-    )
+    load_balancing_strategy: Strategy = "round_robin"
     """How a backend is chosen; all workers count together. `round_robin`: in turn. `weighted`: in turn, in
     proportion to the weights. `least_connections`: the one with the fewest requests in progress; equal ones in turn.
-    `random`: any. `ip_hash`: the same one for the same client address, while their number stays the same."""
+    `least_request`: the same by weights, and of more than 8 backends the better of two that are drawn. `peak_ewma`: the
+    one that has answered fastest of late, times its requests in progress. `random`: any. `ip_hash`: the same one for
+    the same client address, while their number stays the same. `consistent_hash`: the same one for the same `hash_on`;
+    where a backend comes or goes, only its share moves."""
+    hash_on: HashOn = "client"
+    """What `consistent_hash` goes by: `client` (the address), `path` (without the query), `{"header": name}` or
+    `{"cookie": name}`. Requests without it are balanced in turn."""
+    balance_factor: BalanceFactor = 1.25
+    """How many times its share of the requests in progress a backend may have with `consistent_hash`; what is more goes
+    to the next backend in the order of its key. At least 1; 0 means any number."""
+    sticky: StickySessions | None = None
+    """Lead a client back to the backend that it had, by a cookie; null does not."""
     preserve_host: bool = False
     """Whether backends get the `Host` that the client sent; otherwise it is their own."""
     limits: RouteLimits | None = None
@@ -197,6 +212,10 @@ class Router(Block):
     """When a backend whose answers are errors is taken out; null takes that of the gateway."""
     concurrency: Concurrency | None = None
     """How much the route and its backends take at a time; null is any number."""
+    health_check: HealthCheck | None = None
+    """How backends are asked whether they are well; null asks those that have a `health_check_path`."""
+    slow_start_seconds: Seconds = 0.0
+    """How long it takes until a backend that is up again gets its full share; 0 gives it at once."""
     rate_limit: RateLimit | None = None
     """How many requests are let through."""
     access_list: AccessList | None = None

@@ -1,19 +1,20 @@
 """Which header fields the gateway reads, and which it never passes on."""
 
-from kairos._speedups import FieldSet
+from kairos._speedups import FieldSet as Fields  # the name of the compiled one is taken by the .pxd
 
 # RFC 9110 section 7.6.1: fields that speak of one connection only.
 HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade")
 
 # What decides how a request is framed and where it goes.
-REQUEST_FACTS = FieldSet((b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"expect"))
+REQUEST_FACTS = Fields((b"host", b"content-length", b"transfer-encoding", b"connection", b"te", b"expect"))
 
 # What a proxy before us says about the client. Believed only if the proxy is trusted.
-FORWARDED_FACTS = FieldSet((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
-REQUEST_ID = FieldSet((b"x-request-id",))
+FORWARDED_FACTS = Fields((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
+REQUEST_ID = Fields((b"x-request-id",))
+COOKIES = Fields((b"cookie",))
 
 # What decides how a response is framed, whether its connection can be used again, and whether it may be silent.
-RESPONSE_FACTS = FieldSet((b"content-length", b"transfer-encoding", b"connection", b"date", b"content-type"))
+RESPONSE_FACTS = Fields((b"content-length", b"transfer-encoding", b"connection", b"date", b"content-type"))
 
 # Fields of a request that the gateway writes itself, so that a client cannot.
 WRITTEN_FOR_BACKENDS = (
@@ -35,14 +36,6 @@ WRITTEN_FOR_CLIENTS = (b"x-content-type-options", b"x-request-id")
 DROPPED_FROM_REQUESTS = (*HOP_BY_HOP, *WRITTEN_FOR_BACKENDS, b"proxy-authorization")
 DROPPED_FROM_RESPONSES = (*HOP_BY_HOP, *WRITTEN_FOR_CLIENTS, b"proxy-authenticate")
 
-# Backends that fold "-" and "_" together (CGI, WSGI) would take X_Forwarded_For for X-Forwarded-For: drop underscores.
-REQUEST_COPY = FieldSet((*DROPPED_FROM_REQUESTS, *TOLD_BY_PROXIES), drops_underscores=True)
-TRUSTED_REQUEST_COPY = FieldSet(DROPPED_FROM_REQUESTS, drops_underscores=True)
-RESPONSE_COPY = FieldSet(DROPPED_FROM_RESPONSES)
-
-# RFC 9110 section 8.6: 1xx and 204 have no Content-Length, and who believed one would wait for a body.
-BODILESS_COPY = FieldSet((*DROPPED_FROM_RESPONSES, b"content-length"))
-
 # RFC 9110 section 6.5.1: what must be known before the body, or decides about it, is no trailer. Backends merge
 # trailers into the header, so what a client may not say in one it may not say in the other.
 NO_TRAILERS = frozenset(
@@ -63,19 +56,47 @@ NO_TRAILERS = frozenset(
 _KEPT = frozenset((b"close", b"keep-alive", b"content-length", b"content-type", b"date", b"host", b""))
 
 
+class Copies:
+    """The fields that a route leaves out when it copies heads: of requests, of those of trusted peers, of responses.
+
+    `bodiless` is for responses without Content-Length: 1xx and 204 have none (RFC 9110 section 8.6), and who believed
+    one would wait for a body.
+    """
+
+    __slots__ = ("bodiless", "request", "response", "trusted_request")
+
+    def __init__(self, for_backends: tuple[bytes, ...] = (), for_clients: tuple[bytes, ...] = ()) -> None:
+        """Leave out these names too, which the gateway writes itself: in lower case."""
+        requests = (*DROPPED_FROM_REQUESTS, *for_backends)
+        responses = (*DROPPED_FROM_RESPONSES, *for_clients)
+        # Backends that fold "-" and "_" together (CGI, WSGI) would take X_Forwarded_For for X-Forwarded-For.
+        self.request = Fields((*requests, *TOLD_BY_PROXIES), drops_underscores=True)
+        self.trusted_request = Fields(requests, drops_underscores=True)
+        self.response = Fields(responses)
+        self.bodiless = Fields((*responses, b"content-length"))
+
+
+USUAL_COPIES = Copies()
+
+
+def field(name: str) -> Fields:
+    """Return the set to look one field up with."""
+    return Fields((name.lower().encode(),))
+
+
 def tokens(value: bytes) -> list[bytes]:
     """Split a list-valued field into its lower-case members (RFC 9110 section 5.6.1)."""
     return [token.strip(b" \t") for token in value.lower().split(b",")]
 
 
-def copy_for(raw: bytes, connection: bytes | None, usual: FieldSet) -> FieldSet:
+def copy_for(raw: bytes, connection: bytes | None, usual: Fields) -> Fields:
     """Return the set to copy the head `raw` with: `usual`, and what Connection names (RFC 9110 section 7.6.1)."""
     if connection is None or connection == b"keep-alive" or connection.lower() in _KEPT:
         return usual
     named = {name for name in tokens(connection) if name not in _KEPT and name not in usual.names}
     if named:  # only what is there counts, so that thousands of names cost no more than a head has fields
         named &= {line.partition(b":")[0].lower() for line in raw.split(b"\r\n")}
-    return FieldSet((*usual.names, *named), usual.drops_underscores) if named else usual
+    return Fields((*usual.names, *named), usual.drops_underscores) if named else usual
 
 
 def trailer_section(

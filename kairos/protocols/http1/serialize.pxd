@@ -1,26 +1,23 @@
 cimport cython
 
 from kairos._speedups.head cimport FieldSet
+from kairos.protocols.http1.fields cimport Copies
 from kairos.protocols.http1.head cimport RequestHead, ResponseHead
 
-cdef FieldSet BODILESS_COPY
-cdef FieldSet REQUEST_COPY
-cdef FieldSet RESPONSE_COPY
-cdef FieldSet TRUSTED_REQUEST_COPY
 cdef Py_ssize_t _CHUNKED
 cdef unsigned char _NEWLINE, _ONE
 cdef bytes _CODING
 cdef bytes _TRAILERS
 
 
-@cython.locals(before=tuple, coding=bytes, trailers=bytes, after=tuple, usual=FieldSet, fields=FieldSet)
+@cython.locals(before=tuple, coding=bytes, trailers=bytes, after=tuple, fields=FieldSet)
 cpdef bytes request_head(
-    RequestHead head, bytes target, bytes host_line, bytes forwarded_lines, bytes request_id, bint trusted
+    RequestHead head, bytes target, bytes host_line, bytes own_lines, bytes request_id, FieldSet usual
 )
 
 
 @cython.locals(raw=bytes, usual=FieldSet, fields=FieldSet)
-cpdef bytes response_head(ResponseHead head, tuple after)
+cpdef bytes response_head(ResponseHead head, tuple after, Copies copies)
 
 
 @cython.locals(text="const unsigned char*", end=Py_ssize_t, line=bytes)

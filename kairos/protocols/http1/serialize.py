@@ -2,13 +2,8 @@
 
 from http import HTTPStatus
 
-from kairos.protocols.http1.fields import (
-    BODILESS_COPY,
-    REQUEST_COPY,
-    RESPONSE_COPY,
-    TRUSTED_REQUEST_COPY,
-    copy_for,
-)
+from kairos._speedups import FieldSet as Fields  # the name of the compiled one is taken by the .pxd
+from kairos.protocols.http1.fields import USUAL_COPIES, Copies, copy_for
 from kairos.protocols.http1.head import CHUNKED, RequestHead, ResponseHead
 
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -24,26 +19,22 @@ def host_line(host: bytes) -> bytes:
 
 
 def request_head(
-    head: RequestHead, target: bytes, host_line: bytes, forwarded_lines: bytes, request_id: bytes, trusted: bool
+    head: RequestHead, target: bytes, host_line: bytes, own_lines: bytes, request_id: bytes, usual: Fields
 ) -> bytes:
-    """Return the head for a backend: the fields of the client that are for it, and what we vouch for.
-
-    `trusted` tells that the client may say itself what proxies say about their clients.
-    """
+    """Return the head for a backend: the fields of the client but those in `usual`, and what we vouch for."""
     before = (head.method, b" ", target, host_line)
     coding = _CODING if head.body_length == _CHUNKED else b""
     trailers = _TRAILERS if head.takes_trailers else b""
-    after = (forwarded_lines, coding, trailers, b"X-Request-ID: ", request_id, b"\r\n\r\n")
-    usual = TRUSTED_REQUEST_COPY if trusted else REQUEST_COPY
+    after = (own_lines, coding, trailers, b"X-Request-ID: ", request_id, b"\r\n\r\n")
     is_usual = head.connection is None or head.connection == b"keep-alive"
     fields = usual if is_usual else copy_for(head.raw, head.connection, usual)
     return fields.copy_without(head.raw, before, after)
 
 
-def response_head(head: ResponseHead, after: tuple[bytes, ...]) -> bytes:
+def response_head(head: ResponseHead, after: tuple[bytes, ...], copies: Copies) -> bytes:
     """Return the head to send to the client; `after` ends it: our lines, the empty one, the first of the body."""
     raw = head.raw
-    usual = BODILESS_COPY if head.status == 204 else RESPONSE_COPY
+    usual = copies.bodiless if head.status == 204 else copies.response
     is_usual = head.connection is None or head.connection == b"keep-alive"
     fields = usual if is_usual else copy_for(raw, head.connection, usual)
     return fields.copy_without(raw, (status_line(raw),), after)
@@ -51,7 +42,7 @@ def response_head(head: ResponseHead, after: tuple[bytes, ...]) -> bytes:
 
 def interim_head(head: ResponseHead) -> bytes:
     """Return a 1xx answer to send to the client."""
-    fields = copy_for(head.raw, head.connection, BODILESS_COPY)
+    fields = copy_for(head.raw, head.connection, USUAL_COPIES.bodiless)
     return fields.copy_without(head.raw, (status_line(head.raw),), (b"\r\n",))
 
 

@@ -5,8 +5,8 @@ import pytest
 from kairos.protocols.http1.fields import (
     DROPPED_FROM_REQUESTS,
     DROPPED_FROM_RESPONSES,
-    REQUEST_COPY,
-    RESPONSE_COPY,
+    USUAL_COPIES,
+    Copies,
     copy_for,
     tokens,
 )
@@ -18,7 +18,7 @@ def head_of(*lines: bytes) -> bytes:
 
 def copied(raw: bytes, connection: bytes | None) -> list[bytes]:
     """Return the lines of a request that are left with this Connection value."""
-    return copy_for(raw, connection, REQUEST_COPY).copy_without(raw, (), ()).split(b"\r\n")[:-1]
+    return copy_for(raw, connection, USUAL_COPIES.request).copy_without(raw, (), ()).split(b"\r\n")[:-1]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_a_list_is_split_into_lower_case_members(value: bytes, expected: list[by
     "connection", [None, b"", b"close", b"keep-alive", b"Keep-Alive, Upgrade, TE", b",", b"X-Absent"]
 )
 def test_the_usual_connection_needs_no_set_of_its_own(connection: bytes | None) -> None:
-    assert copy_for(head_of(b"Host: a", b"A: 1"), connection, REQUEST_COPY) is REQUEST_COPY
-    assert copy_for(head_of(b"Host: a", b"A: 1"), connection, RESPONSE_COPY) is RESPONSE_COPY
+    assert copy_for(head_of(b"Host: a", b"A: 1"), connection, USUAL_COPIES.request) is USUAL_COPIES.request
+    assert copy_for(head_of(b"Host: a", b"A: 1"), connection, USUAL_COPIES.response) is USUAL_COPIES.response
 
 
 def test_fields_that_connection_names_are_dropped() -> None:
@@ -65,7 +65,7 @@ def test_underscores_are_dropped_from_requests_whatever_connection_names() -> No
 def test_underscores_stay_in_responses() -> None:
     raw = b"HTTP/1.1 200 OK\r\nA_b: 1\r\nC: 2\r\n\r\n"
 
-    assert copy_for(raw, b"C", RESPONSE_COPY).copy_without(raw, (), ()) == b"A_b: 1\r\n"
+    assert copy_for(raw, b"C", USUAL_COPIES.response).copy_without(raw, (), ()) == b"A_b: 1\r\n"
 
 
 @pytest.mark.parametrize("name", [b"Content-Length", b"Content-Type", b"Date"])
@@ -78,9 +78,9 @@ def test_connection_cannot_take_away_what_frames_and_describes_the_body(name: by
 def test_many_names_in_connection_cost_no_more_than_the_head_has_fields() -> None:
     raw = head_of(b"n1: x", b"A: 1", b"n4999: y")
 
-    names = copy_for(raw, b",".join(b"n%d" % i for i in range(5000)), REQUEST_COPY).names
+    names = copy_for(raw, b",".join(b"n%d" % i for i in range(5000)), USUAL_COPIES.request).names
 
-    assert set(names) - set(REQUEST_COPY.names) == {b"n1", b"n4999"}
+    assert set(names) - set(USUAL_COPIES.request.names) == {b"n1", b"n4999"}
 
 
 @pytest.mark.parametrize("name", DROPPED_FROM_REQUESTS)
@@ -93,4 +93,13 @@ def test_a_backend_never_sees_these_from_a_client(name: bytes) -> None:
 def test_a_client_never_sees_these_from_a_backend(name: bytes) -> None:
     raw = b"HTTP/1.1 200 OK\r\n%b: x\r\nA: 1\r\n\r\n" % name.title()
 
-    assert RESPONSE_COPY.copy_without(raw, (), ()) == b"A: 1\r\n"
+    assert USUAL_COPIES.response.copy_without(raw, (), ()) == b"A: 1\r\n"
+
+
+def test_a_route_may_leave_out_more() -> None:
+    copies = Copies((b"x-user",), (b"x-frame-options",))
+
+    assert copies.request.copy_without(head_of(b"X-User: a", b"B: c"), (), ()) == b"B: c\r\n"
+    assert copies.trusted_request.copy_without(head_of(b"X-User: a", b"X-Real-IP: c"), (), ()) == b"X-Real-IP: c\r\n"
+    assert copies.response.copy_without(head_of(b"X-Frame-Options: DENY", b"B: c"), (), ()) == b"B: c\r\n"
+    assert copies.bodiless.copy_without(head_of(b"Content-Length: 0", b"X-Frame-Options: a"), (), ()) == b""

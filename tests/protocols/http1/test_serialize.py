@@ -2,6 +2,7 @@
 
 import pytest
 
+from kairos.protocols.http1.fields import USUAL_COPIES
 from kairos.protocols.http1.forwarded import told_lines
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, local_head, request_head, response_head
@@ -10,11 +11,12 @@ from kairos.protocols.http1.serialize import host_line, interim_head, local_head
 def to_backend(*lines: bytes, target: bytes = b"/internal?q", trusted: bool = False) -> bytes:
     head = RequestHead(b"\r\n".join([*lines, b"", b""]))
     told = told_lines(b"192.0.2.1", b"http", head.host)
-    return request_head(head, target, host_line(b"backend:8080"), told, b"an-id", trusted)
+    usual = USUAL_COPIES.trusted_request if trusted else USUAL_COPIES.request
+    return request_head(head, target, host_line(b"backend:8080"), told, b"an-id", usual)
 
 
 def to_client(*lines: bytes, own_lines: bytes = b"", to_head: bool = False) -> bytes:
-    return response_head(ResponseHead(b"\r\n".join([*lines, b"", b""]), to_head), (own_lines, b"\r\n"))
+    return response_head(ResponseHead(b"\r\n".join([*lines, b"", b""]), to_head), (own_lines, b"\r\n"), USUAL_COPIES)
 
 
 def test_a_backend_gets_the_fields_that_are_for_it_and_what_we_vouch_for() -> None:
