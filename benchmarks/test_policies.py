@@ -45,13 +45,13 @@ def test_cors(benchmark: BenchmarkFixture, origins: str) -> None:
     subject = CorsPolicy(Cors(origins=(origins,)))
     asked = question(b"Origin: https://app.example", b"Accept: */*", b"User-Agent: benchmark")
 
-    def take(asked: Question) -> None:
-        asked.lines = b""
+    def pass_by(asked: Question) -> None:
         subject.take(asked)
+        subject.lines(asked.head)
 
-    benchmark(ask, take, asked)
+    benchmark(ask, pass_by, asked)
 
-    assert b"Access-Control-Allow-Origin" in asked.lines
+    assert b"Access-Control-Allow-Origin" in subject.lines(asked.head)
 
 
 def test_cors_preflight(benchmark: BenchmarkFixture) -> None:

@@ -248,11 +248,13 @@ class Settings:
     timeouts: Timeouts = Timeouts()
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """What answers have for which there is no route."""
+    cors: Cors | None = None
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
+        fields["cors"] = _block(Cors, fields["cors"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
         fields["limits"] = Limits(**fields["limits"])

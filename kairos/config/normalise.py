@@ -62,6 +62,7 @@ def settings(config: Config, overrides: Overrides) -> Settings:
         limits=limits(config.limits),
         timeouts=timeouts(config.timeouts),
         security_headers=security_headers(config.security_headers, None),
+        cors=cors(config.cors),
     )
 
 

@@ -163,9 +163,8 @@ class Exchange:
         try:
             if self.downstream.plane.in_flight > snapshot.requests:
                 raise Overloaded(snapshot.requests)
-            if snapshot.secure_lines:
-                self.lines = snapshot.secure_lines if self.is_secure else snapshot.lines
             if head.target == b"*":
+                self._begin_lines()
                 self.reply(of_the_gateway())
                 return False
             if head.method == b"OPTIONS":
@@ -174,7 +173,6 @@ class Exchange:
                 match = snapshot.matcher.match(head.method, head.host, head.target)
             route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
             self.route = route
-            self.lines = route.secure_lines if route.secure_lines and self.is_secure else route.lines
             if route.head_limits is not None:
                 error = limits.head_over(route.head_limits, head.raw)
                 if error is not None:
@@ -182,10 +180,20 @@ class Exchange:
             if head.body_length > route.body_bytes:
                 raise PayloadTooLarge(head.body_length, route.body_bytes)
         except KairosError as error:
+            self._begin_lines()
             self.reply(LocalReply.refusal(error))
             return False
+        if route.has_lines:
+            self._begin_lines()
         self._target = match.upstream_target
         return (not route.filters and route.request_change is None) or self._pass(0)
+
+    def _begin_lines(self) -> None:
+        """Begin the lines that the answer has, whoever gives it."""
+        source = self.snapshot if self.route is None else self.route
+        self.lines = source.secure_lines if self.is_secure else source.lines
+        if source.cors is not None:
+            self.lines += source.cors.lines(self.head)
 
     def _pass(self, first: int) -> bool:
         """Pass the filters from the `first` on; say whether the request goes on, or has been answered here."""

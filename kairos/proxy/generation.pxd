@@ -7,7 +7,6 @@ from kairos.balancing.sticky cimport StickyCookie
 
 @cython.final
 cdef class ProxyRoute:
-    cdef readonly bint answers_preflights
     cdef public object balancer
     cdef readonly Py_ssize_t body_bytes
     cdef readonly double body_rate
@@ -15,9 +14,11 @@ cdef class ProxyRoute:
     cdef readonly Py_ssize_t column
     cdef readonly double connect_seconds
     cdef readonly Copies copies
+    cdef readonly object cors
     cdef readonly object crowd
     cdef readonly double exchange_seconds
     cdef public tuple filters
+    cdef readonly bint has_lines
     cdef readonly object head_limits
     cdef readonly bint is_checked
     cdef readonly bytes lines
@@ -39,6 +40,7 @@ cdef class Snapshot:
     cdef object __weakref__
     cdef readonly tuple checked
     cdef readonly double client_idle_seconds
+    cdef readonly object cors
     cdef readonly dict entries
     cdef readonly Py_ssize_t fields
     cdef readonly object forwarding

@@ -25,7 +25,6 @@ class ProxyRoute:
     """Where a matched request goes: past the filters, then to one of the backends; and how long that may take."""
 
     __slots__ = (
-        "answers_preflights",
         "balancer",
         "body_bytes",
         "body_rate",
@@ -33,9 +32,11 @@ class ProxyRoute:
         "column",
         "connect_seconds",
         "copies",
+        "cors",
         "crowd",
         "exchange_seconds",
         "filters",
+        "has_lines",
         "head_limits",
         "is_checked",
         "lines",
@@ -64,6 +65,7 @@ class ProxyRoute:
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
         copies: Copies = USUAL_COPIES,
+        cors: CorsPolicy | None = None,
         headers: AnswerHeaders = NO_HEADERS,
         request_change: RequestChange | None = None,
         response_change: ResponseChange | None = None,
@@ -76,7 +78,6 @@ class ProxyRoute:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
         self.filters = tuple(filters)
-        self.answers_preflights = any(isinstance(step, CorsPolicy) for step in filters)
         self.waits = any(isinstance(step, WaitingFilter) for step in filters)
         self.balancer = balancer
         self.targets = tuple(targets)
@@ -85,6 +86,8 @@ class ProxyRoute:
         self.is_checked = is_checked  # whether any of its backends is asked how it is
         self.column = column
         self.copies = copies
+        self.cors = cors
+        self.has_lines = cors is not None or bool(headers.secure_lines)
         self.lines, self.secure_lines = headers.lines, headers.secure_lines  # what every answer has
         self.request_change, self.response_change = request_change, response_change
         self.preserves_host = preserves_host
@@ -109,6 +112,7 @@ class Snapshot:
         "__weakref__",
         "checked",
         "client_idle_seconds",
+        "cors",
         "entries",
         "fields",
         "forwarding",
@@ -145,7 +149,8 @@ class Snapshot:
         self.checked = tuple(checked)
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
-        headers = AnswerHeaders.of(settings.security_headers)  # where no route is known
+        self.cors = None if settings.cors is None else CorsPolicy(settings.cors)  # where no route is known
+        headers = AnswerHeaders.of(settings.security_headers)
         self.lines, self.secure_lines = headers.lines, headers.secure_lines
         limits, timeouts = settings.limits, settings.timeouts
         self.head_bytes = limits.head_bytes

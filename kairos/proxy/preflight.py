@@ -20,6 +20,6 @@ def match(matcher: Matcher, head: RequestHead) -> Match:
         except MethodNotAllowed:
             pass  # the page gets the usual answer to OPTIONS, and so no permission
         else:
-            if cast("ProxyRoute", found.destination).answers_preflights:
+            if cast("ProxyRoute", found.destination).cors is not None:
                 return found
     return matcher.match(head.method, head.host, head.target)

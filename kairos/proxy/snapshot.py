@@ -72,19 +72,21 @@ class SnapshotBuilder:
         entries: dict[bytes, Entry] = {}
         if settings.builtin_prefix is None:
             return entries
+        headers = AnswerHeaders.of(settings.security_headers)
         for endpoint in ENDPOINTS:
             path = settings.builtin_prefix + endpoint.path
-            key = b"builtin " + path.encode()
-            route = ProxyRoute(path, [endpoint(self._plane)], Only(()), self._zone.column(path))
+            key = b"builtin %b\n%b" % (path.encode(), headers.secure_lines)
+            route = ProxyRoute(path, [endpoint(self._plane)], Only(()), self._zone.column(path), headers=headers)
             entries[key] = old.get(key) or Entry(path, path, METHODS, route, builtin=True)
         return entries
 
     def _entry(self, route: Route, bounds: Limits) -> Entry:
         """Make a route; `bounds` have been applied to the head of its requests before they come to it."""
         targets = self._targets(route)
+        policy = cors.CorsPolicy(route.cors) if route.cors is not None else None
         destination = ProxyRoute(
             route.external_path,
-            self._filters(route),
+            self._filters(route, policy),
             self._balancer(route, targets),
             self._zone.column(route.external_path),
             limits=route.limits,
@@ -97,20 +99,21 @@ class SnapshotBuilder:
             is_checked=any(backend.health_check is not None for backend in route.backends),
             sticky=self._sticky(route),
             copies=_copies(route),
+            cors=policy,
             headers=AnswerHeaders.of(route.security_headers),
             request_change=RequestChange(route.request_change) if route.request_change is not None else None,
             response_change=ResponseChange(route.response_change) if route.response_change is not None else None,
         )
         return entry_of(route, destination)
 
-    def _filters(self, route: Route) -> list[Filter]:
+    def _filters(self, route: Route, policy: cors.CorsPolicy | None) -> list[Filter]:
         filters: list[Filter] = []
         if route.access_lists:
             filters.append(AccessControl(route.access_lists))
         if route.checks is not None:
             filters.append(RequestChecks(route.checks))
-        if route.cors is not None:
-            filters.append(cors.CorsPolicy(route.cors))
+        if policy is not None:
+            filters.append(policy)
         if route.auth_required:
             filters.append(AuthenticationClosed())
         if route.protocol != "http":

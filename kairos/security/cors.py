@@ -1,7 +1,8 @@
 """CORS: which pages of other origins may call (the Fetch standard, section 3.2).
 
-A preflight is answered here. Any other request goes on, and its answer tells whether the page may see it: the browser
-acts on that. Where the answer depends on the origin it says so in `Vary`, in every answer, for the sake of caches.
+A preflight is answered here. Any other request goes on, and its answer, be it the backend's or our own, tells whether
+the page may see it: the browser acts on that. Where this depends on the origin every answer says so in `Vary`, for the
+sake of caches.
 """
 
 import re
@@ -42,7 +43,7 @@ _NAMES = re.compile(rb"%b(?:[ \t]*,[ \t]*%b)*" % (_TOKEN, _TOKEN))
 _ORIGIN_FORM = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._:\[\]-]+")  # RFC 6454 section 7.1, without null
 _SUBDOMAINS = re.compile(rb"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _VARY = b"Vary: Origin\r\n"
-_PREFLIGHT_VARY = b"Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n"
+_PREFLIGHT_VARY = b"Vary: Access-Control-Request-Method, Access-Control-Request-Headers\r\n"
 
 
 def requested_method(head: RequestHead) -> bytes | None:
@@ -54,7 +55,7 @@ def requested_method(head: RequestHead) -> bytes | None:
 
 
 class CorsPolicy:
-    """Answer preflights, and let the answers to other requests say which page may see them."""
+    """Answer preflights, and let every answer say which page may see it."""
 
     __slots__ = ("_always", "_exposed", "_is_allowed", "_known", "_preflight", "_private_network", "_settings")
 
@@ -74,21 +75,16 @@ class CorsPolicy:
         self._preflight = b"Access-Control-Max-Age: %d\r\n" % settings.max_age
 
     def take(self, asked: Asked) -> LocalReply | None:
-        """Answer a preflight with 204; leave the lines for the answer to any other request."""
-        reply = self.look(asked)
-        if reply is None:
-            asked.lines += self.lines(asked.head)
-        return reply
-
-    def look(self, asked: Asked) -> LocalReply | None:
-        """Answer a preflight with 204."""
+        """Answer a preflight with 204. The lines that every answer has are not in it."""
         head = asked.head
         if head.method != b"OPTIONS" or requested_method(head) is None:
             return None
-        return LocalReply(204, lines=self.preflight_lines(head))
+        return LocalReply(204, lines=self._preflight_lines(head))
+
+    look = take
 
     def lines(self, head: RequestHead) -> bytes:
-        """Return the lines for the answer to a request that is no preflight."""
+        """Return the lines for every answer to a request, whoever gives it."""
         if self._always is not None:
             return self._always
         (origin,) = _ORIGIN.values(head.raw)
@@ -99,19 +95,13 @@ class CorsPolicy:
             known = self._judged(origin)
         return known
 
-    def preflight_lines(self, head: RequestHead) -> bytes:
-        """Return the lines for the answer to a preflight; those that allow something only for a page that may call."""
+    def _preflight_lines(self, head: RequestHead) -> bytes:
+        """Return what else the answer to a preflight says: to a page that may call, what it may do."""
         origin, method, names, private = _PREFLIGHT.values(head.raw)
-        if origin is None or method is None:
+        if self._always is None and (origin is None or not self._is_allowed(origin)):
             return _PREFLIGHT_VARY
-        allowed = self._allowed_origin(origin)
-        if allowed is None:
-            return _PREFLIGHT_VARY
-        credentials = b"Access-Control-Allow-Credentials: true\r\n" if self._settings.credentials else b""
         lines = (
             _PREFLIGHT_VARY,
-            b"Access-Control-Allow-Origin: %b\r\n" % allowed,
-            credentials,
             _allowed(b"Access-Control-Allow-Methods", self._settings.methods, method),
             _allowed(b"Access-Control-Allow-Headers", self._settings.headers, names),
             self._private_network if private == b"true" else b"",
@@ -121,19 +111,14 @@ class CorsPolicy:
 
     def _judged(self, origin: bytes) -> bytes:
         """Decide about an origin that is new."""
-        allowed = self._allowed_origin(origin)
-        lines = _VARY if allowed is None else _VARY + b"Access-Control-Allow-Origin: %b\r\n" % allowed + self._exposed
+        lines = _VARY
+        if self._is_allowed(origin):
+            lines = b"%bAccess-Control-Allow-Origin: %b\r\n%b" % (_VARY, origin, self._exposed)
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
         if len(origin) <= MOST_ORIGIN_BYTES:
             self._known[origin] = lines
         return lines
-
-    def _allowed_origin(self, origin: bytes) -> bytes | None:
-        """Return what to allow for an origin: all, itself, or nothing."""
-        if self._always is not None:
-            return b"*"
-        return origin if self._is_allowed(origin) else None
 
 
 def origins(settings: policies.Cors) -> Callable[[bytes], bool]:

@@ -181,7 +181,7 @@ STRICT: dict[str, Any] = {
                 "query_params": [{"action": "set", "name": "format", "value": "json"}],
                 "json_body": {
                     "rules": [
-                        {"action": "set", "pointer": "/a/b", "value": [1, None, {"c": "d"}]},
+                        {"action": "set", "pointer": "/a/b", "value": [1, None, "c"]},
                         {"action": "rename", "pointer": "/user~1name", "to": "/user/name"},
                     ],
                     "max_bytes": 1000,

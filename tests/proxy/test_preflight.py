@@ -1,7 +1,10 @@
 """Policies on their way through the data plane: who is kept out, and what pages of other origins are told."""
 
+from typing import Any
+
 import pytest
 
+from kairos.config.document import Limits
 from kairos.config.policies import AccessList, Cors
 from tests.proxy.messages import GET, OK, error_of
 from tests.proxy.world import World, status_of
@@ -66,6 +69,34 @@ def test_a_preflight_for_a_method_without_a_route_is_answered_as_ever(world: Wor
     answer = client.receives()
     assert status_of(answer) == 405
     assert b"Access-Control" not in answer
+
+
+@pytest.mark.parametrize(
+    ("request_", "options", "status"),
+    [
+        (GET, {"access_lists": (AccessList(deny=("192.0.2.0/24",)),)}, 403),
+        (GET.replace(b"\r\n\r\n", b"\r\nContent-Length: 9\r\n\r\n"), {"limits": Limits(body_bytes=1)}, 413),
+        (GET, {"methods": ("PUT",)}, 405),
+        (GET.replace(b"/a", b"/none"), {}, 404),
+    ],
+)
+def test_a_page_can_read_why_it_is_refused(world: World, request_: bytes, options: Any, status: int) -> None:
+    world.configure(world.route("/a", world.server(), cors=APP, **options), cors=APP)
+    client = world.client()
+
+    client.sends(request_.replace(b"\r\n\r\n", b"\r\nOrigin: https://app.example\r\n\r\n"))
+
+    answer = client.receives()
+    assert status_of(answer) == status
+    assert answer.count(ALLOWED) == 1
+
+
+def test_the_built_in_endpoints_have_the_security_headers_of_the_gateway(world: World) -> None:
+    client = world.client()
+    for value in ("DENY", "SAMEORIGIN"):
+        world.configure(security_headers=(("X-Frame-Options", value),))
+        client.sends(GET.replace(b"/a", b"/live"))
+        assert b"X-Frame-Options: %b\r\n" % value.encode() in client.receives()
 
 
 def test_local_replies_tell_pages_too(world: World) -> None:

@@ -20,7 +20,8 @@ def test_a_request_is_changed_after_all_that_the_gateway_does_to_it(world: World
     world.configure(world.route("/api/{rest...}", server, internal="/v1/{rest...}", request_change=REQUESTS))
     client = world.client()
 
-    client.sends(b"GET /api/x?y=1 HTTP/1.1\r\nHost: a\r\nConnection: X-Added\r\nCookie: a\r\nX-Added: 0\r\nB: 2\r\n\r\n")
+    fields = b"Host: a\r\nConnection: X-Added\r\nCookie: a\r\nX-Added: 0\r\nB: 2\r\n"
+    client.sends(b"GET /api/x?y=1 HTTP/1.1\r\n" + fields + b"\r\n")
 
     head = server.connection.receives()
     assert head.startswith(b"GET /v2/x?y=1&format=json HTTP/1.1\r\nHost: 10.0.0.1:8080\r\nB: 2\r\n")
