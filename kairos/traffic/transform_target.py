@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from kairos._speedups import normal_path
 from kairos._speedups.matcher import CLIMBS
-from kairos.config.regex import Substitution
+from kairos.config.regex import MOST_GROWTH, Substitution
 from kairos.config.transformations import FieldRule, PathRule
 from kairos.errors import BadRequest
 from kairos.traffic.transform_fields import Outcome, by_name, outcome
@@ -73,6 +73,7 @@ def _checked(path: bytes, before: bytes) -> bytes:
     if path == before:
         return path
     path = _SLASHES.sub(b"/", path) or b"/"
-    if b"?" in path or normal_path(path) is None or CLIMBS.search(path) is not None:
+    is_path = len(path) <= MOST_GROWTH and b"?" not in path and normal_path(path) is not None
+    if not is_path or CLIMBS.search(path) is not None:
         raise BadRequest("The path leads nowhere after it has been rewritten", reason="path_climbs")
     return path

@@ -104,6 +104,7 @@ def test_the_first_match_in_the_path_is_replaced(path: tuple[str, str], before: 
         (("^/", ""), b"/a"),
         (("F", "E"), b"/a/%2F%2F"),
         (("x", ""), b"/a/.x.;v=1/b"),
+        (("(a+)", "$1$1$1"), b"/" + b"a" * 6000),
     ],
 )
 def test_a_path_that_leads_nowhere_or_climbs_is_refused(path: tuple[str, str], before: bytes) -> None:
