@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 COMPILED = [
     "kairos/_speedups/allocator.pyx",
     "kairos/_speedups/cells.pyx",
+    "kairos/_speedups/clock.pyx",
     "kairos/_speedups/head.pyx",
     "kairos/_speedups/ids.pyx",
     "kairos/_speedups/matcher.py",
@@ -38,6 +39,7 @@ COMPILED = [
     "kairos/proxy/plane.py",
     "kairos/proxy/pool.py",
     "kairos/proxy/progress.py",
+    "kairos/proxy/reuse.py",
     "kairos/proxy/target.py",
     "kairos/proxy/ticker.py",
     "kairos/proxy/upstream.py",

@@ -24,6 +24,7 @@ from kairos.shm import layout
 from kairos.shm.zone import Zone
 
 SLICE_SECONDS = 0.002  # the longest that building a snapshot keeps requests waiting
+LEARN_SECONDS = 2.0  # that new host names may take; those that are not known by then are resolved by who needs them
 RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
@@ -70,6 +71,7 @@ class Gateway:
                 AccessLog(path).close()
             except OSError as error:
                 raise ConfigNotApplicable(f"/logging/access_log: cannot open {path}: {error.strerror}") from None
+        await self._plane.hosts.learn(LEARN_SECONDS)
         self._live.add(snapshot)
         return snapshot
 
@@ -118,6 +120,7 @@ class Gateway:
         for downstream in list(plane.downstreams):
             downstream.abort_with_exchange("drain_deadline")
         self._builder.close()
+        plane.hosts.stop()
         plane.ticker.stop()
         plane.hangups.close()
         self._switch_access_log(None)

@@ -7,6 +7,7 @@ from kairos._purepython import PURE_PYTHON
 if TYPE_CHECKING:
     from kairos._speedups._allocator_py import keep_freed_memory
     from kairos._speedups._cells_py import Cells
+    from kairos._speedups._clock_py import coarse_time
     from kairos._speedups._head_py import FieldSet, count_lines, head_end, plain_request, plain_response
     from kairos._speedups._ids_py import uuid4
     from kairos._speedups._path_py import normal_path
@@ -20,6 +21,7 @@ else:
             raise ImportError("switched off")
         from kairos._speedups.allocator import keep_freed_memory
         from kairos._speedups.cells import Cells
+        from kairos._speedups.clock import coarse_time
         from kairos._speedups.head import FieldSet, count_lines, head_end, plain_request, plain_response
         from kairos._speedups.ids import uuid4
         from kairos._speedups.path import normal_path
@@ -30,6 +32,7 @@ else:
     except ImportError:
         from kairos._speedups._allocator_py import keep_freed_memory
         from kairos._speedups._cells_py import Cells
+        from kairos._speedups._clock_py import coarse_time
         from kairos._speedups._head_py import FieldSet, count_lines, head_end, plain_request, plain_response
         from kairos._speedups._ids_py import uuid4
         from kairos._speedups._path_py import normal_path
@@ -42,6 +45,7 @@ __all__ = [
     "COMPILED",
     "Cells",
     "FieldSet",
+    "coarse_time",
     "count_lines",
     "head_end",
     "keep_freed_memory",

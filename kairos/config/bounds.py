@@ -1,10 +1,11 @@
-"""What workers read of limits, timeouts and of what happens when a backend fails, from the blocks of the config."""
+"""What workers read of limits, timeouts, host names and backends that fail, from the blocks of the config."""
 
 import sys
 from dataclasses import replace
 from typing import TypeVar
 
 from kairos.config import document
+from kairos.config.model.discovery import Discovery
 from kairos.config.model.health import HealthCheck, can_check, status_range
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.router import Backend
@@ -12,6 +13,8 @@ from kairos.config.model.timeouts import RouteTimeouts, Timeouts
 from kairos.config.model.traffic import Limits, RouteLimits
 
 T = TypeVar("T")
+
+USUAL = document.Timeouts()
 
 
 def limits(block: Limits | None) -> document.Limits:
@@ -53,9 +56,11 @@ def timeouts(block: Timeouts | None) -> document.Timeouts:
         response_head=block.response_head_seconds,
         exchange=block.exchange_seconds,
         response_stall=block.response_stall_seconds,
-        upstream_idle=block.upstream_idle_seconds,
+        upstream_idle=own(block.upstream_idle_seconds, USUAL.upstream_idle),
         upstream_life=block.upstream_life_seconds,
         upstream_requests=block.upstream_requests,
+        upstream_idle_most=own(block.upstream_idle_seconds, USUAL.upstream_idle_most),
+        learn_keep_alive=block.learn_keep_alive,
     )
 
 
@@ -71,6 +76,17 @@ def route_timeouts(block: RouteTimeouts | None, whole: document.Timeouts) -> doc
         response_head=own(block.response_head_seconds, whole.response_head),
         exchange=own(block.exchange_seconds, whole.exchange),
         response_stall=own(block.response_stall_seconds, whole.response_stall),
+    )
+
+
+def discovery(block: Discovery | None) -> document.Discovery:
+    """Return how host names are resolved."""
+    block = block or Discovery()
+    return document.Discovery(
+        resolver=tuple(dict.fromkeys(block.resolver)),
+        min_ttl=block.min_ttl,
+        max_ttl=block.max_ttl,
+        ipv=block.ipv,
     )
 
 

@@ -52,6 +52,10 @@ def whole_config(validated: Validated) -> Iterator[Draft]:
         if network in EVERYBODY:
             message = "Every client is trusted as a proxy, and can pass for any address"
             yield Draft("warning", ("server", "trusted_proxies", index), message, "list the networks of your proxies")
+    names = config.discovery
+    if names and names.min_ttl > names.max_ttl and not validated.is_in_doubt(("discovery", "max_ttl")):
+        message = f"min_ttl cannot be greater than max_ttl, which is {names.max_ttl:g}"
+        yield Draft("error", ("discovery", "min_ttl"), message, "use a smaller number, or a greater max_ttl")
     dynamic = sum(is_dynamic(router) for _, router in routers)
     if dynamic > MANY_DYNAMIC_ROUTES:
         message = f"High number of dynamic routes ({dynamic}) may impact performance - consider route optimization"

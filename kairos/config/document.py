@@ -55,8 +55,24 @@ class Timeouts:
     exchange: float = 60.0
     response_stall: float = 60.0
     upstream_idle: float = 4.0
+    """For a backend of which nothing is known; see `upstream_idle_most`."""
     upstream_life: float = 3600.0
     upstream_requests: int = 10_000
+    upstream_idle_most: float = 300.0
+    """For a backend that is known to keep connections that long."""
+    learn_keep_alive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How the host names of backends are resolved. Durations are seconds."""
+
+    resolver: tuple[str, ...] = ()
+    """The name servers, as `address:port`, IPv6 in brackets; none stands for those of the system."""
+    min_ttl: float = 1.0
+    max_ttl: float = 60.0
+    ipv: str = "any"
+    """The family of addresses: `4`, `6` or `any`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +156,8 @@ class Backend:
     state: str = "active"
     """`drain` and `maintenance` take no new requests."""
     health_check: HealthCheck | None = None
+    address: str = ""
+    """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 
     @property
     def authority(self) -> str:
@@ -246,6 +264,7 @@ class Settings:
     """Whether backends get the Forwarded field too (RFC 7239)."""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    discovery: Discovery = Discovery()
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """What answers have for which there is no route."""
     cors: Cors | None = None
@@ -254,6 +273,7 @@ class Settings:
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
+        fields["discovery"] = _discovery(fields["discovery"])
         fields["cors"] = _block(Cors, fields["cors"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
@@ -290,6 +310,10 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
     ("cors", Cors),
 )
 """The blocks of a route that may be absent."""
+
+
+def _discovery(fields: dict[str, Any]) -> Discovery:
+    return Discovery(**{**fields, "resolver": tuple(fields["resolver"])})
 
 
 def _backend(fields: dict[str, Any]) -> Backend:

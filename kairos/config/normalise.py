@@ -7,6 +7,7 @@ from kairos.config.authorities import Authorities
 from kairos.config.bounds import (
     breaker,
     concurrency,
+    discovery,
     health_check,
     limits,
     outlier,
@@ -61,6 +62,7 @@ def settings(config: Config, overrides: Overrides) -> Settings:
         forwarded=server.forwarded,
         limits=limits(config.limits),
         timeouts=timeouts(config.timeouts),
+        discovery=discovery(config.discovery),
         security_headers=security_headers(config.security_headers, None),
         cors=cors(config.cors),
     )

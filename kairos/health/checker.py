@@ -25,9 +25,13 @@ JITTER = 0.1  # of the interval
 MOST_PROBES = 64  # at a time
 
 Probe = Callable[[Backend, HealthCheck], Awaitable[str | None]]
-"""Return in words why a backend is not well, or None if it is."""
+"""Return in words why a backend is not well, or None if it is. Raises NotAsked."""
 
 _log = logging.getLogger("kairos.health")
+
+
+class NotAsked(Exception):
+    """It is our own fault that a backend could not be asked, which says nothing about it; the message tells why."""
 
 
 class Target(Protocol):
@@ -84,7 +88,8 @@ class _Check:
     def name(self) -> str:
         """What to call it in the log."""
         host = f"[{self.backend.host}]" if ":" in self.backend.host else self.backend.host
-        return f"backend {self.backend.scheme}://{host}:{self.backend.port} of {self.route.pattern}"
+        at = f" at {self.backend.address}" if self.backend.address else ""
+        return f"backend {self.backend.scheme}://{host}:{self.backend.port}{at} of {self.route.pattern}"
 
 
 class Checker:
@@ -110,6 +115,7 @@ class Checker:
         self._due: list[tuple[float, int, _Check]] = []  # a heap: when, a number against ties, and what
         self._scheduled = 0
         self._probing: set[asyncio.Task[str | None]] = set()
+        self._has_complained = False  # that nothing can be asked
         self._may_lead = True
         self._leads = False
         self._now = 0.0
@@ -234,7 +240,14 @@ class Checker:
             self._schedule(check, max(self._now, began + interval))
         if task.cancelled():
             return
-        if (error := task.exception()) is not None:
+        error = task.exception()
+        if isinstance(error, NotAsked):
+            if not self._has_complained:
+                _log.warning("backends cannot be checked: %s", error)
+            self._has_complained = True
+            return
+        self._has_complained = False
+        if error is not None:
             _log.error("cannot check %s", check.name, exc_info=error)
         elif not check.is_gone and self._lease.is_ours(self._now):
             self._record(check, task.result())

@@ -1,6 +1,7 @@
 """Ask one backend how it is: connect, and unless that is all, send a GET request and judge the answer."""
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
@@ -9,19 +10,26 @@ from typing import cast
 from kairos import __version__
 from kairos.config.document import Backend, HealthCheck
 from kairos.health.answer import MOST_BODY_BYTES, Answer, Unwell
+from kairos.health.checker import NotAsked
 from kairos.proxy.connector import SYSTEM_TLS, TLS_SCHEMES, tls_context
 
 USER_AGENT = f"kairos-health/{__version__}"
+OUR_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)
 
 
 async def probe(loop: asyncio.AbstractEventLoop, backend: Backend, check: HealthCheck) -> str | None:
-    """Return in words why the backend is not well, or None if it is. The check's timeout is for all of it."""
+    """Return in words why the backend is not well, or None if it is. The check's timeout is for all of it.
+
+    Raises NotAsked if this machine has no descriptors, ports or memory left.
+    """
     try:
         async with asyncio.timeout(check.timeout):
             await _ask(loop, backend, check)
     except TimeoutError:
         return f"timed out after {check.timeout:g} s"
     except (OSError, ValueError, Unwell) as error:  # ValueError: its authorities cannot be read
+        if isinstance(error, OSError) and error.errno in OUR_FAULT:
+            raise NotAsked(os.strerror(error.errno)) from None
         return _in_words(error)
     return None
 
@@ -50,7 +58,7 @@ async def _ask(loop: asyncio.AbstractEventLoop, backend: Backend, check: HealthC
     try:
         await loop.create_connection(
             lambda: cast("asyncio.Protocol", conversation),
-            backend.host,
+            backend.address or backend.host,
             backend.port,
             ssl=tls_context(tls.verify, tls.ca_file, tls.ca_digest) if is_tls else None,
             server_hostname=tls.server_name or backend.host if is_tls else None,

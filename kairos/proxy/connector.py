@@ -2,11 +2,11 @@
 
 import asyncio
 import errno
-import ipaddress
 import socket
 import ssl
 from contextlib import suppress
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 
 from kairos.config.document import Backend, Tls
@@ -14,14 +14,13 @@ from kairos.errors import Limit, Retry, UpstreamError, UpstreamTimeout
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.discovery.hosts import Host
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
     from kairos.proxy.upstream import Upstream
 
 TLS_SCHEMES = ("https", "wss")
 SYSTEM_TLS = Tls()
-
-Address = tuple[int, tuple[str, int] | tuple[str, int, int, int]]  # the family, and the address in it
 
 _REASONS = {
     errno.ECONNREFUSED: "connect_refused",
@@ -53,13 +52,15 @@ class Connector:
             return await self._connect(pool, seconds)
         except OSError as error:
             self._plane.row.add(layout.UPSTREAM_FAILURES, 1)
+            if self._backend.address:
+                self._host().refused(self._backend.address)  # it may have moved
             raise self._timeout(error, seconds) or _failure(error) from None
 
     async def _connect(self, pool: "Pool", seconds: float) -> "Upstream":
         from kairos.proxy.upstream import Upstream  # here, because compiled it imports those who import this module
 
         async with asyncio.timeout(seconds or None):
-            sock = await self._open_socket(await self._resolve())
+            sock = await self._open_socket()
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             upstream = Upstream(self._plane, pool, sock)
@@ -91,33 +92,63 @@ class Connector:
         limit = Limit(f"timeouts.{phase}_seconds", f"{seconds:g}", "no connection") if is_ours else None
         return UpstreamTimeout(message, reason=reason, retry=Retry.ALWAYS, limit=limit)
 
-    async def _resolve(self) -> list[Address]:
-        """Return the addresses of the backend as (family, address); names are looked up off the loop."""
-        host, port = self._backend.host, self._backend.port
-        try:
-            version = ipaddress.ip_address(host).version
-        except ValueError:
-            found = await self._plane.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]
-        return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
+    def _host(self) -> "Host":
+        return self._plane.hosts.host(self._backend.host, self._plane.snapshot.settings.discovery)
 
-    async def _open_socket(self, addresses: list[Address]) -> socket.socket:
+    async def _open_socket(self) -> socket.socket:
+        """Connect to the address of the backend, or to where its name leads meanwhile."""
+        backend = self._backend
+        if not has_name(backend):
+            return await self._open_one(backend.host)
+        host = self._host()
+        if not backend.address:
+            return await self._open_first(host, await host.latest())
+        try:
+            return await self._open_and_tell(host, backend.address)
+        except OSError:
+            addresses = await host.elsewhere(backend.address)
+            if not addresses:
+                raise
+        return await self._open_first(host, addresses)
+
+    async def _open_first(self, host: "Host", addresses: tuple[str, ...]) -> socket.socket:
         """Connect to the first address that answers."""
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "no address is known")
         *others, last = addresses
         for address in others:
             with suppress(OSError):
-                return await self._open_one(address)
-        return await self._open_one(last)
+                return await self._open_and_tell(host, address)
+        return await self._open_and_tell(host, last)
 
-    async def _open_one(self, address: Address) -> socket.socket:
-        family, where = address
+    async def _open_and_tell(self, host: "Host", address: str) -> socket.socket:
+        """Connect to an address, and note whether that was possible."""
+        try:
+            sock = await self._open_one(address)
+        except OSError:
+            host.refused(address)
+            raise
+        host.reached(address)
+        return sock
+
+    async def _open_one(self, address: str) -> socket.socket:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            await self._plane.loop.sock_connect(sock, where)
+            await self._plane.loop.sock_connect(sock, (address, self._backend.port))
         except BaseException:
             sock.close()
             raise
         return sock
+
+
+def has_name(backend: Backend) -> bool:
+    """Say whether the host of a backend has to be resolved."""
+    try:
+        ip_address(backend.host)
+    except ValueError:
+        return True
+    return False
 
 
 @lru_cache(maxsize=64)  # reading the authorities of a system takes long

@@ -7,7 +7,9 @@ from kairos.balancing.sticky cimport StickyCookie
 
 @cython.final
 cdef class ProxyRoute:
+    cdef object __weakref__
     cdef public object balancer
+    cdef public object endpoints
     cdef readonly Py_ssize_t body_bytes
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds
@@ -46,6 +48,7 @@ cdef class Snapshot:
     cdef readonly object forwarding
     cdef readonly Py_ssize_t generation
     cdef readonly Py_ssize_t head_bytes
+    cdef readonly bint learns_keep_alive
     cdef readonly bytes lines
     cdef readonly Matcher matcher
     cdef readonly double request_head_seconds
@@ -55,6 +58,7 @@ cdef class Snapshot:
     cdef readonly bytes secure_lines
     cdef readonly object settings
     cdef readonly Py_ssize_t target_bytes
+    cdef readonly double upstream_idle_most
     cdef readonly double upstream_idle_seconds
     cdef readonly double upstream_life_seconds
     cdef readonly Py_ssize_t upstream_requests

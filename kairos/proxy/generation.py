@@ -9,6 +9,7 @@ from kairos.filters import Filter, WaitingFilter
 from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
+from kairos.proxy.ticker import NEVER
 from kairos.routing.router import Entry, Router
 from kairos.security.cors import CorsPolicy
 from kairos.security.headers import NO_HEADERS, AnswerHeaders
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
     from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
+    from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
 
 
@@ -25,6 +27,7 @@ class ProxyRoute:
     """Where a matched request goes: past the filters, then to one of the backends; and how long that may take."""
 
     __slots__ = (
+        "__weakref__",
         "balancer",
         "body_bytes",
         "body_rate",
@@ -34,6 +37,7 @@ class ProxyRoute:
         "copies",
         "cors",
         "crowd",
+        "endpoints",
         "exchange_seconds",
         "filters",
         "has_lines",
@@ -80,6 +84,7 @@ class ProxyRoute:
         self.filters = tuple(filters)
         self.waits = any(isinstance(step, WaitingFilter) for step in filters)
         self.balancer = balancer
+        self.endpoints: Endpoints | None = None  # if its backends have names
         self.targets = tuple(targets)
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
@@ -118,6 +123,7 @@ class Snapshot:
         "forwarding",
         "generation",
         "head_bytes",
+        "learns_keep_alive",
         "lines",
         "matcher",
         "request_head_seconds",
@@ -127,6 +133,7 @@ class Snapshot:
         "secure_lines",
         "settings",
         "target_bytes",
+        "upstream_idle_most",
         "upstream_idle_seconds",
         "upstream_life_seconds",
         "upstream_requests",
@@ -160,6 +167,8 @@ class Snapshot:
         self.response_head_bytes = limits.response_head_bytes
         self.request_head_seconds = timeouts.request_head
         self.client_idle_seconds = timeouts.client_idle
-        self.upstream_idle_seconds = timeouts.upstream_idle
+        self.upstream_idle_seconds = timeouts.upstream_idle or NEVER
+        self.upstream_idle_most = timeouts.upstream_idle_most or NEVER
+        self.learns_keep_alive = timeouts.learn_keep_alive
         self.upstream_life_seconds = timeouts.upstream_life
         self.upstream_requests = timeouts.upstream_requests

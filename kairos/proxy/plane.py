@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kairos._speedups import uuid4
+from kairos._speedups import coarse_time, uuid4
+from kairos.discovery.hosts import Hosts
 from kairos.proxy.hangups import Hangups
 from kairos.proxy.limits import LimitLog
 from kairos.proxy.ticker import Ticker
@@ -25,11 +27,13 @@ class DataPlane:
 
     __slots__ = (
         "_at",
+        "_clock",
         "_random",
         "access_log",
         "crowds",
         "downstreams",
         "hangups",
+        "hosts",
         "in_flight",
         "is_draining",
         "is_ready",
@@ -44,13 +48,27 @@ class DataPlane:
 
     snapshot: "Snapshot"
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, row: Row, started_clock: float) -> None:
-        """Begin without a snapshot: one has to be set before the first client is accepted."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        row: Row,
+        started_clock: float,
+        hosts: Hosts | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Begin without a snapshot: one has to be set before the first client is accepted.
+
+        `hosts` finds the addresses of backends; None makes it. `clock` tells the seconds of CLOCK_MONOTONIC; None takes
+        the cheapest that there is.
+        """
+        self._clock = clock
         self.loop = loop
         self.row = row
         self.started_clock = started_clock  # CLOCK_MONOTONIC, seconds
         self.ticker = Ticker(loop)
         self.hangups = Hangups(loop)
+        self.hosts = hosts or Hosts(loop)
+        self.ticker.on_tick(self.hosts.refresh)
         self.access_log: AccessLog | None = None
         self.limit_log = LimitLog()
         self.downstreams: set[Downstream] = set()
@@ -62,6 +80,10 @@ class DataPlane:
         self.is_draining = False
         self._random = b""  # for the next ids
         self._at = 0
+
+    def time(self) -> float:
+        """Return the time: some milliseconds ago, where `ticker.now` may be some hundreds."""
+        return coarse_time() if self._clock is None else self._clock()
 
     def _move_up(self, now: float) -> None:
         """Let requests in that wait, if there is room by now."""

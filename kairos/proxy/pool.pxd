@@ -2,11 +2,14 @@ cimport cython
 
 from kairos._speedups.selection cimport Loads
 from kairos.balancing.latency cimport Latency
+from kairos.protocols.http1.head cimport ResponseHead
 from kairos.proxy.generation cimport Snapshot
 from kairos.proxy.plane cimport DataPlane
+from kairos.proxy.reuse cimport Reuse
 from kairos.proxy.upstream cimport Upstream
 
 cdef double _TRUSTED_SECONDS
+cdef double _LAG_SECONDS
 cdef Py_ssize_t _REUSES
 
 
@@ -19,18 +22,25 @@ cdef class Pool:
     cdef Loads _loads
     cdef Py_ssize_t _opened
     cdef DataPlane _plane
+    cdef Reuse _reuse
+    cdef list _watched
     cdef readonly str address
     cdef readonly object backend
     cdef readonly bytes host_line
+    cdef public bint is_leaving
     cdef readonly bint is_tls
     cdef public Latency latency
 
-    @cython.locals(idle=list, now=double, upstream=Upstream, trusts=bint)
+    @cython.locals(idle=list, now=double, most_seconds=double, upstream=Upstream, idle_seconds=double)
     cpdef Upstream take(self, bint may_be_stale)
 
-    @cython.locals(plane=DataPlane, now=double, snapshot=Snapshot, idle_seconds=double, has_served_enough=bint)
+    @cython.locals(plane=DataPlane, reuse=Reuse, snapshot=Snapshot, most_requests=Py_ssize_t)
     cpdef give(self, Upstream upstream)
 
+    cpdef retire(self, Upstream upstream)
     cpdef remove(self, Upstream upstream)
     cpdef entered(self)
     cpdef left(self)
+    cpdef hinted(self, ResponseHead head)
+    cpdef closed(self, Upstream upstream)
+    cpdef met_stale(self, Upstream upstream)

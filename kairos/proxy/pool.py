@@ -11,22 +11,37 @@ from kairos.config.document import Backend, Tls
 from kairos.errors import Overloaded, UpstreamError
 from kairos.protocols.http1.serialize import host_line
 from kairos.proxy.connector import TLS_SCHEMES, Connector
+from kairos.proxy.reuse import Reuse
+from kairos.proxy.ticker import TICK_SECONDS
+from kairos.resilience.keepalive import KeepAlive
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.protocols.http1.head import ResponseHead
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.upstream import Upstream
     from kairos.shm.zone import Row, Zone
 
 TRUSTED_SECONDS = 0.25  # so long after its last answer a connection is taken without a look at its socket
 JITTER = 0.1  # of the life of a connection, so that those opened together do not end together
+MOST_WATCHED = 3
+WATCH_SECONDS = 300.0  # or as long as a connection may be used, if that is less; and this much longer:
+WATCHED_LONGER = 1.2
+APART_SECONDS = 0.5  # connections that end in the same moment tell no more than one of them
+SERVED_SECONDS = 1.0  # so long one is watched that has served enough
+QUICK_SECONDS = 1.0  # a request that was lost later has been worked on: its connection was not stale
 
 _TRUSTED_SECONDS = TRUSTED_SECONDS
+_LAG_SECONDS = 2 * TICK_SECONDS  # how far the ticker may be behind the precise clock
 _REUSES = layout.UPSTREAM_REUSES
 
 
 class Pool:
-    """Keep the connections to one backend. The freshest idle one is used first, so that the others can age out."""
+    """Keep the connections to one backend. The freshest idle one is used first, so that the others can age out.
+
+    How it works: a connection is idle until it is too old to be used, or has served enough. A few of those are then
+    watched: no request gets them, they only stay open to see when the backend closes them.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -35,23 +50,36 @@ class Pool:
         "_loads",
         "_opened",
         "_plane",
+        "_reuse",
+        "_watched",
         "address",
         "backend",
         "gauge",
         "host_line",
+        "is_leaving",
         "is_tls",
         "latency",
     )
 
-    def __init__(self, plane: "DataPlane", backend: Backend, gauge: int, opened: int, rows: "Sequence[Row]") -> None:
+    def __init__(
+        self,
+        plane: "DataPlane",
+        backend: Backend,
+        gauge: int,
+        opened: int,
+        rows: "Sequence[Row]",
+        keep_alive: KeepAlive | None = None,
+    ) -> None:
         """Make it without connections.
 
         `gauge` is the column of a row that tells how many exchanges the backend has in flight, `opened` that of its
-        connections; `rows` are those of all workers.
+        connections; `rows` are those of all workers. `keep_alive` is what is known of how long they last; without it
+        nothing is learned.
         """
         self.backend = backend
         self.host_line = host_line(backend.authority.encode())
-        self.address = f"{backend.scheme}://{backend.authority}"
+        self.address = f"{backend.scheme}://{backend.authority}{_at(backend)}"
+        self.is_leaving = False
         self.is_tls = backend.scheme in TLS_SCHEMES
         self._plane = plane
         self.gauge = gauge
@@ -59,7 +87,9 @@ class Pool:
         self._loads = Loads(rows, [opened])
         self.latency: Latency | None = None  # measured where a route wants to know
         self._idle: list[Upstream] = []
+        self._watched: list[Upstream] = []
         self._connector = Connector(plane, backend)
+        self._reuse = Reuse(keep_alive)
 
     def take(self, may_be_stale: bool) -> "Upstream | None":
         """Return an idle connection, or None if a new one has to be opened.
@@ -68,38 +98,67 @@ class Pool:
         again, should the backend turn out to have closed it (`may_be_stale` is False).
         """
         idle, now = self._idle, self._plane.ticker.now
+        if not idle:
+            return None
+        most_seconds = self._reuse.idle_seconds(self._plane.snapshot)
         while idle:
             upstream = idle.pop()
-            if upstream.deadline > now and not upstream.is_closing:
-                trusts = may_be_stale and now - upstream.idle_since < _TRUSTED_SECONDS
-                if trusts or upstream.is_alive():
-                    self._plane.row.add(_REUSES, 1)
-                    return upstream
-            upstream.close()
+            idle_seconds = now - upstream.idle_since
+            if idle_seconds >= _TRUSTED_SECONDS or idle_seconds > most_seconds - _LAG_SECONDS:  # it has to be precise
+                idle_seconds = self._plane.time() - upstream.idle_since
+            if upstream.is_closing or now >= upstream.expires:
+                upstream.close()
+            elif idle_seconds >= most_seconds:
+                self._watch(upstream)
+            elif (may_be_stale and idle_seconds < _TRUSTED_SECONDS) or upstream.is_alive():
+                upstream.idle_seconds = idle_seconds
+                self._plane.row.add(_REUSES, 1)
+                return upstream
+            else:
+                self.closed(upstream)
+                upstream.close()
         return None
 
     def give(self, upstream: "Upstream") -> None:
         """Keep a connection that has finished an exchange cleanly, or close it when it has served enough."""
-        plane = self._plane
-        now, snapshot = plane.ticker.now, plane.snapshot
-        idle_seconds = snapshot.upstream_idle_seconds
-        has_served_enough = 0 < snapshot.upstream_requests <= upstream.requests
-        if has_served_enough or plane.is_draining or now >= upstream.expires:
-            upstream.close()
+        plane, reuse = self._plane, self._reuse
+        snapshot = plane.snapshot
+        upstream.idle_since = plane.time()
+        most_requests = reuse.requests(snapshot)
+        has_served_enough = 0 < most_requests <= upstream.requests
+        if has_served_enough or plane.is_draining or self.is_leaving or plane.ticker.now >= upstream.expires:
+            self._dismiss(upstream)
             return
-        upstream.idle_since = now
-        upstream.deadline = min(now + idle_seconds, upstream.expires) if idle_seconds else upstream.expires
+        upstream.deadline = min(upstream.idle_since + reuse.idle_seconds(snapshot), upstream.expires)
         self._idle.append(upstream)
+
+    def retire(self, upstream: "Upstream") -> None:
+        """Part with an idle connection: use it no more if it is too old, or watch it no more."""
+        if upstream in self._watched:
+            seconds = self._plane.time() - upstream.idle_since
+            self._reuse.outlived(seconds, upstream.requests, self._plane.snapshot)
+            self._watched.remove(upstream)
+            upstream.close()
+        else:
+            self.remove(upstream)
+            self._watch(upstream)
 
     def remove(self, upstream: "Upstream") -> None:
         """Forget a connection that has ended while it was idle."""
-        if upstream in self._idle:
-            self._idle.remove(upstream)
+        for kept in (self._idle, self._watched):
+            if upstream in kept:
+                kept.remove(upstream)
 
     def close(self) -> None:
         """Close what is idle."""
-        while self._idle:
-            self._idle.pop().close()
+        for kept in (self._idle, self._watched):
+            while kept:
+                kept.pop().close()
+
+    def leave(self) -> None:
+        """Finish what runs and keep no connection: the backend is no longer at this address."""
+        self.is_leaving = True
+        self.close()
 
     def opened(self, change: int) -> None:
         """Count a connection that has been opened (1) or has ended (-1)."""
@@ -118,6 +177,7 @@ class Pool:
 
         Raises UpstreamError or Overloaded, after which any request may be sent elsewhere.
         """
+        self._reuse.is_bounded = most > 0
         row = self._plane.row
         row.add(self._opened, 1)  # before they are compared, so that two workers never both open the last one
         try:
@@ -136,6 +196,48 @@ class Pool:
             upstream.expires = self._plane.ticker.now + life * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
         return upstream
 
+    # What is learned of the backend.
+
+    def hinted(self, head: "ResponseHead") -> None:
+        """Take what the first response on a connection says of it."""
+        self._reuse.hinted(head.raw)
+
+    def closed(self, upstream: "Upstream") -> None:
+        """Learn from an idle connection that the backend has closed."""
+        if upstream.requests:  # else it has never been idle
+            now = self._plane.time()
+            self._reuse.closed(now - upstream.idle_since, upstream.requests, now, self._plane.snapshot)
+
+    def met_stale(self, upstream: "Upstream") -> None:
+        """Learn from a request that seems to have met a connection which the backend had closed."""
+        now = self._plane.time()
+        seconds = now - upstream.idle_since
+        if seconds - upstream.idle_seconds < QUICK_SECONDS + _LAG_SECONDS:
+            self._reuse.met_stale(seconds, upstream.requests - 1, now, self._plane.snapshot)
+
+    def _watch(self, upstream: "Upstream") -> None:
+        """Watch an idle connection that is too old to be used, or close it."""
+        most_seconds = min(self._plane.snapshot.upstream_idle_most, WATCH_SECONDS)
+        self._watch_until(upstream, upstream.idle_since + WATCHED_LONGER * most_seconds)
+
+    def _dismiss(self, upstream: "Upstream") -> None:
+        """Close a connection that has served enough, or watch it if the backend is said to close it now."""
+        if self._reuse.has_served_all(upstream.requests):
+            self._watch_until(upstream, upstream.idle_since + SERVED_SECONDS)
+        else:
+            upstream.close()
+
+    def _watch_until(self, upstream: "Upstream", deadline: float) -> None:
+        plane, watched = self._plane, self._watched
+        is_apart = all(abs(upstream.idle_since - other.idle_since) >= APART_SECONDS for other in watched)
+        is_of_use = is_apart and len(watched) < MOST_WATCHED and self._reuse.may_watch(plane.snapshot)
+        is_ending = plane.is_draining or self.is_leaving or plane.ticker.now >= upstream.expires
+        if not is_of_use or upstream.is_closing or is_ending:
+            upstream.close()
+            return
+        upstream.deadline = deadline
+        watched.append(upstream)
+
 
 class Pools:
     """One pool per backend address and TLS identity, shared by all routes and generations that name it."""
@@ -145,16 +247,18 @@ class Pools:
     def __init__(self, plane: "DataPlane", zone: "Zone") -> None:
         self._plane = plane
         self._zone = zone
-        self._pools: WeakValueDictionary[tuple[str, str, int, Tls | None], Pool] = WeakValueDictionary()
+        self._pools: WeakValueDictionary[tuple[str, str, str, int, Tls | None], Pool] = WeakValueDictionary()
 
     def of(self, backend: Backend) -> Pool:
         """Return the pool of a backend; it lives as long as somebody uses it. ValueError if its CA file is unusable."""
-        key = (backend.scheme, backend.host, backend.port, backend.tls)
+        key = (backend.scheme, backend.host, backend.address, backend.port, backend.tls)
         pool = self._pools.get(key)
         if pool is None:
-            address = f"{backend.scheme}://{backend.host}:{backend.port}"
-            gauge, opened = self._zone.gauge(f"in flight {address}"), self._zone.gauge(f"open {address}")
-            pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows)
+            place = f"{backend.scheme}://{backend.host}:{backend.port}{_at(backend)}"
+            gauge, opened = self._zone.gauge(f"in flight {place}"), self._zone.gauge(f"open {place}")
+            learned = self._learned(key)
+            pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows, learned)
+        pool.is_leaving = False
         return pool
 
     def measured(self, pool: Pool) -> Latency:
@@ -163,7 +267,19 @@ class Pools:
             pool.latency = Latency(self._zone.cells, self._zone.word(f"latency {pool.address}".encode()))
         return pool.latency
 
+    def _learned(self, key: tuple[str, str, str, int, Tls | None]) -> KeepAlive | None:
+        """Return what all workers know of a backend; None if there is no room for it: a word of many tells nothing."""
+        cells = self._zone.cells
+        folded = cells.load(layout.WORDS_FOLDED)
+        ages, counts = (self._zone.word(f"closes by {what} {key}".encode()) for what in ("age", "count"))
+        return KeepAlive(cells, ages, counts) if cells.load(layout.WORDS_FOLDED) == folded else None
+
     def close(self) -> None:
         """Close every idle connection."""
         for pool in list(self._pools.values()):
             pool.close()
+
+
+def _at(backend: Backend) -> str:
+    """Say at which of the addresses of its name a backend is."""
+    return f" at {backend.address}" if backend.address else ""

@@ -1,7 +1,7 @@
 """Build what a config generation needs: the router, and where its routes lead."""
 
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -15,10 +15,12 @@ from kairos.config.document import Breaker, Concurrency, Limits, Route, Settings
 from kairos.filters import Filter
 from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.builtin import ENDPOINTS, METHODS
+from kairos.proxy.connector import has_name
 from kairos.proxy.crowd import Crowd
+from kairos.proxy.endpoints import Endpoints
 from kairos.proxy.generation import ProxyRoute, Snapshot
 from kairos.proxy.plane import DataPlane
-from kairos.proxy.pool import Pools
+from kairos.proxy.pool import Pool, Pools
 from kairos.proxy.recovery import RetryPolicy
 from kairos.proxy.target import Target
 from kairos.resilience import breaker
@@ -32,6 +34,10 @@ from kairos.security.closed import AuthenticationClosed, ProtocolClosed
 from kairos.security.headers import AnswerHeaders
 from kairos.shm.zone import Zone
 from kairos.traffic.transform import RequestChange, ResponseChange
+
+Known = Mapping[tuple[Pool, int], Target]
+"""The targets that a route has, by pool and weight."""
+NOTHING_KNOWN: Known = {}
 
 
 class SnapshotBuilder:
@@ -47,12 +53,11 @@ class SnapshotBuilder:
         first, *lines = document.splitlines()
         settings = Settings.decode(first)
         old = previous.entries if previous is not None else {}
-        is_bound_alike = previous is not None and previous.settings.limits == settings.limits
-        reusable = old if is_bound_alike else {}
+        reusable = old if previous is not None and _build_alike(previous.settings, settings) else {}
         entries = self._builtins(settings, old)
         checked: list[ProxyRoute] = []
         for line in lines:
-            entry = entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings.limits)
+            entry = entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings)
             destination = cast("ProxyRoute", entry.destination)
             if destination.is_checked:
                 checked.append(destination)
@@ -80,9 +85,11 @@ class SnapshotBuilder:
             entries[key] = old.get(key) or Entry(path, path, METHODS, route, builtin=True)
         return entries
 
-    def _entry(self, route: Route, bounds: Limits) -> Entry:
-        """Make a route; `bounds` have been applied to the head of its requests before they come to it."""
-        targets = self._targets(route)
+    def _entry(self, route: Route, settings: Settings) -> Entry:
+        """Make a route; the limits of `settings` have been applied to the head of its requests before."""
+        names = {backend.host for backend in route.backends if has_name(backend)}
+        endpoints = Endpoints(route, [self._plane.hosts.host(name, settings.discovery) for name in names])
+        targets = self._targets(endpoints.located())
         policy = cors.CorsPolicy(route.cors) if route.cors is not None else None
         destination = ProxyRoute(
             route.external_path,
@@ -90,7 +97,7 @@ class SnapshotBuilder:
             self._balancer(route, targets),
             self._zone.column(route.external_path),
             limits=route.limits,
-            has_own_head_limits=_of_head(route.limits) != _of_head(bounds),
+            has_own_head_limits=_of_head(route.limits) != _of_head(settings.limits),
             timeouts=route.timeouts,
             preserves_host=route.preserve_host,
             targets=targets,
@@ -104,7 +111,21 @@ class SnapshotBuilder:
             request_change=RequestChange(route.request_change) if route.request_change is not None else None,
             response_change=ResponseChange(route.response_change) if route.response_change is not None else None,
         )
+        if names:
+            endpoints.keep(destination, self._move)
         return entry_of(route, destination)
+
+    def _move(self, destination: ProxyRoute, route: Route) -> None:
+        """Let a route go on with other addresses; what runs ends where it is."""
+        before = {(target.pool, target.weight): target for target in destination.targets}
+        targets = self._targets(route, before)
+        if any(pool.backend.address for pool, _ in before):  # else it has only now been found out where they are
+            for target in set(targets).difference(before.values()):
+                target.came_up_at = self._plane.ticker.now
+        destination.targets = tuple(targets)
+        destination.balancer = self._balancer(route, targets)
+        for pool in {pool for pool, _ in before}.difference(target.pool for target in targets):
+            pool.leave()
 
     def _filters(self, route: Route, policy: cors.CorsPolicy | None) -> list[Filter]:
         filters: list[Filter] = []
@@ -120,9 +141,10 @@ class SnapshotBuilder:
             filters.append(ProtocolClosed(route.protocol))
         return filters
 
-    def _targets(self, route: Route) -> list[Target]:
-        """Return the backends of a route, each with what the workers share about it."""
-        targets = [Target(self._pools.of(backend), backend.weight) for backend in route.backends]
+    def _targets(self, route: Route, known: Known = NOTHING_KNOWN) -> list[Target]:
+        """Return the backends of a route, each with what the workers share about it. Those that are known stay."""
+        pools = [(self._pools.of(backend), backend.weight) for backend in route.backends]
+        targets = [known.get(pool) or Target(*pool) for pool in pools]
         most = route.concurrency.backend_requests
         loads = self._loads(targets) if most else None
         for number, (target, backend) in enumerate(zip(targets, route.backends, strict=True)):
@@ -135,6 +157,7 @@ class SnapshotBuilder:
             target.most_connections = route.concurrency.backend_connections
             if route.breaker is not None:
                 self._add_breaker(target, route.breaker)
+            target.ejection = None
             if route.outlier is not None and len(targets) > 1:
                 word = self._zone.word(f"ejection {target.pool.address}".encode())
                 outlier = route.outlier
@@ -203,6 +226,11 @@ def _copies(route: Route) -> Copies:
     """Return what is left out of the messages of a route, because the gateway speaks for the backend."""
     names = AnswerHeaders.of(route.security_headers).names + (cors.NAMES if route.cors is not None else ())
     return Copies(for_clients=names) if names else USUAL_COPIES
+
+
+def _build_alike(old: Settings, new: Settings) -> bool:
+    """Say whether a line of a document means the same under both settings."""
+    return old.limits == new.limits and old.discovery == new.discovery
 
 
 def _of_head(limits: Limits) -> tuple[int, int, int]:

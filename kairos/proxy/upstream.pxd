@@ -37,6 +37,7 @@ cdef class Upstream:
     cdef object _write
     cdef public double deadline
     cdef public double expires
+    cdef public double idle_seconds
     cdef public double idle_since
     cdef public bint is_closing
     cdef public bint is_reused

@@ -68,6 +68,7 @@ class Upstream:
         "_write",
         "deadline",
         "expires",
+        "idle_seconds",
         "idle_since",
         "is_closing",
         "is_reused",
@@ -93,7 +94,8 @@ class Upstream:
         self._silence_seconds = _NEVER
         self.deadline = _NEVER
         self.expires = _NEVER  # the end of its life, whatever it does
-        self.idle_since = 0.0
+        self.idle_seconds = 0.0  # before its current request, or a tick less
+        self.idle_since = 0.0  # by the precise clock
         self.is_closing = False
         self.is_reused = False
         self.requests = 0
@@ -190,7 +192,9 @@ class Upstream:
                     raise _unasked()  # the request has not left yet, so this answers another, or nobody
                 self._read_head(data)
             elif self._left == _IDLE:
-                self.close()  # nothing was asked: whatever this is, it must not answer the next request
+                if not self.is_closing:
+                    self._pool.closed(self)  # nothing was asked: so some announce that they close
+                self.close()  # whatever this is, it must not answer the next request
             else:
                 self._read_body(data)
         except UpstreamError as error:
@@ -198,12 +202,16 @@ class Upstream:
 
     def eof_received(self) -> None:
         """End a response that ends with the connection; `connection_lost` will follow."""
+        if self._left == _IDLE and not self.is_closing:
+            self._pool.closed(self)
         self.is_closing = True
         if self._left == _UNTIL_CLOSE:
             self._finish(b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End, whatever was under way."""
+        if self._left == _IDLE and not self.is_closing:
+            self._pool.closed(self)
         self.is_closing = True
         self._socket = None
         self._plane.ticker.forget(self)
@@ -214,6 +222,8 @@ class Upstream:
         if self._exchange is None:
             self._pool.remove(self)
         elif self._left == _AWAITS_HEAD and not self._buffer:
+            if self.is_reused:
+                self._pool.met_stale(self)
             reason = "stale_reuse" if self.is_reused else "closed_before_head"
             # A write that failed at once took nothing: then even a POST has not been seen by anybody.
             was_refused = isinstance(exc, BrokenPipeError) and self._sent <= WHOLE_WRITE
@@ -259,7 +269,7 @@ class Upstream:
         if self.is_closing:
             self.abort()
         elif self._exchange is None:
-            self.close()
+            self._pool.retire(self)
         elif self._left == _AWAITS_HEAD:
             self._fail(self._too_late(self._exchange))
         elif now - self._moved_at < self._silence_seconds:
@@ -315,6 +325,8 @@ class Upstream:
         if self._pool.latency is not None:
             self._measure(head.status >= SERVER_ERROR)
         self._keep_alive = head.keep_alive
+        if self.requests == 1:
+            self._pool.hinted(head)
         self._left = head.body_length
         seconds = exchange.route.response_stall_seconds
         self._silence_seconds = _NEVER if head.is_event_stream or not seconds else seconds

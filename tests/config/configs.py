@@ -94,9 +94,11 @@ STRICT: dict[str, Any] = {
         "exchange_seconds": 8,
         "response_stall_seconds": 7,
         "upstream_idle_seconds": 3,
+        "learn_keep_alive": False,
         "upstream_life_seconds": 600,
         "upstream_requests": 500,
     },
+    "discovery": {"resolver": ["10.0.0.2", "[2001:db8::2]:5353"], "min_ttl": 2, "max_ttl": 30.5, "ipv": "4"},
     "access_list": {"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"]},
     "routers": [
         {"external_path": "/legacy", "internal_path": "/", "methods": ["GET"], "host": "http://one", "port": 8080},

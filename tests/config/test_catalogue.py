@@ -313,6 +313,41 @@ def test_the_defaults_bound_the_limits_of_the_head_too(operator: Operator) -> No
     ]
 
 
+def test_an_answer_cannot_hold_for_longer_than_it_may(operator: Operator) -> None:
+    message = "min_ttl cannot be greater than max_ttl, which is "
+    for discovery, bound in (({"min_ttl": 30, "max_ttl": 20}, "20"), ({"min_ttl": 90}, "60")):
+        assert operator.errors(config(discovery=discovery)) == [("/discovery/min_ttl", message + bound)]
+    assert operator.findings(config(discovery={"min_ttl": 20, "max_ttl": 20})) == ()
+    found = operator.errors(config(discovery={"min_ttl": 90, "max_ttl": "?"}))
+    assert [pointer for pointer, _ in found] == ["/discovery/max_ttl"]
+
+
+@pytest.mark.parametrize(
+    "server",
+    ["", "dns.example", "10.0.0", "10.0.0.2:", "10.0.0.2:0", "10.0.0.2:65536", "10.0.0.2:dns", "[10.0.0.2]:53",
+     "[2001:db8::2", "2001:db8::2]:53", "udp://10.0.0.2"],
+)  # fmt: skip
+def test_a_name_server_is_an_address(operator: Operator, server: str) -> None:
+    assert operator.errors(config(discovery={"resolver": ["10.0.0.1", server]})) == [
+        ("/discovery/resolver/1", f"Not the address of a name server: {server}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("server", "whole"),
+    [
+        ("10.0.0.2", "10.0.0.2:53"),
+        ("10.0.0.2:5353", "10.0.0.2:5353"),
+        ("2001:DB8::2", "[2001:db8::2]:53"),
+        ("[2001:db8::2]", "[2001:db8::2]:53"),
+        ("[::1]:5353", "[::1]:5353"),
+    ],
+)
+def test_a_name_server_has_a_port(operator: Operator, server: str, whole: str) -> None:
+    document = operator.document(config(discovery={"resolver": [server]}))
+    assert document.settings.discovery.resolver == (whole,)
+
+
 @pytest.mark.parametrize("strategy", ["round_robin", "least_connections", "random", "ip_hash"])
 def test_weights_are_for_the_weighted_strategy(operator: Operator, strategy: str) -> None:
     backends = [backend("https://a"), backend("https://b", weight=2)]

@@ -8,7 +8,19 @@ from typing import Any, get_args
 
 import pytest
 
-from kairos.config.document import Backend, Document, HashOn, Limits, Route, Settings, Sticky, Timeouts, Tls
+from kairos.config.document import (
+    Backend,
+    Discovery,
+    Document,
+    HashOn,
+    Limits,
+    Route,
+    Settings,
+    Sticky,
+    Timeouts,
+    Tls,
+    encode_lines,
+)
 from kairos.config.model.balancing import Strategy
 from kairos.config.normalise import Overrides
 from tests.config.configs import AUTHORITY, SECRET, STRICT, backend, config, router
@@ -43,7 +55,7 @@ def test_every_limit_and_timeout_comes_from_the_file(operator: Operator) -> None
     settings = operator.document(STRICT).settings
 
     assert settings.limits == Limits(1024, 4096, 50, 2048, 1000, 16384)
-    assert settings.timeouts == Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500)
+    assert settings.timeouts == Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500, 3.0, False)
     for given in (settings.limits, settings.timeouts):
         assert not [field.name for field in fields(given) if getattr(given, field.name) == field.default]
 
@@ -53,12 +65,33 @@ def test_a_route_has_its_own_limits_and_timeouts_and_else_those_of_the_gateway(o
 
     assert (other.limits, other.timeouts) == (
         Limits(1024, 4096, 50, 2048, 1000, 16384),
-        Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500),
+        Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500, 3.0, False),
     )
     assert (own.limits, own.timeouts) == (
         Limits(2048, 2048, 20, 1024, 1000, 16384),
-        Timeouts(10.0, 30.5, 21.0, 0, 1.0, 2.0, 6.0, 9.5, 0.0, 3.0, 600.0, 500),
+        Timeouts(10.0, 30.5, 21.0, 0, 1.0, 2.0, 6.0, 9.5, 0.0, 3.0, 600.0, 500, 3.0, False),
     )
+
+
+def test_how_names_are_resolved_comes_from_the_file(operator: Operator) -> None:
+    settings = operator.document(STRICT).settings
+
+    assert settings.discovery == Discovery(("10.0.0.2:53", "[2001:db8::2]:5353"), 2.0, 30.5, "4")
+    assert Settings.decode(encode_lines([settings])) == settings
+
+    twice = operator.document(config(discovery={"resolver": ["10.0.0.2", "10.0.0.2:53"]})).settings
+    assert twice.discovery == Discovery(("10.0.0.2:53",))
+
+
+def test_how_long_a_backends_connection_may_be_idle_is_learned_unless_it_is_set(operator: Operator) -> None:
+    def timeouts(**given: object) -> Timeouts:
+        return operator.document(config(router(), timeouts=given)).settings.timeouts
+
+    assert (timeouts().upstream_idle, timeouts().upstream_idle_most) == (4.0, 300.0)
+    for seconds in (0, 2.5, 1000):
+        found = timeouts(upstream_idle_seconds=seconds)
+        assert (found.upstream_idle, found.upstream_idle_most, found.learn_keep_alive) == (seconds, seconds, True)
+    assert not timeouts(learn_keep_alive=False).learn_keep_alive
 
 
 def test_limits_and_timeouts_may_be_variables(operator: Operator) -> None:

@@ -45,11 +45,19 @@ class Origin:
     """A backend for the time of a `with` block.
 
     `answer` makes the bytes of a response; empty ones close the connection. To speak byte by byte override `converse`.
-    With `tls` it speaks HTTPS.
+    With `tls` it speaks HTTPS. `host` and `port` are where it listens; port 0 lets the system choose.
     """
 
-    def __init__(self, answer: Callable[[Received], bytes] = hello, tls: ssl.SSLContext | None = None) -> None:
-        self.port = 0
+    def __init__(
+        self,
+        answer: Callable[[Received], bytes] = hello,
+        tls: ssl.SSLContext | None = None,
+        *,
+        host: str = HOST,
+        port: int = 0,
+    ) -> None:
+        self.host = host
+        self.port = port
         self.received: list[Received] = []
         self.connections = 0
         self._answer = answer
@@ -65,14 +73,19 @@ class Origin:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(PATIENCE_SECONDS)
+        self.stop()
+
+    def stop(self) -> None:
+        """Be gone: the port is closed, and so are all connections."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join(PATIENCE_SECONDS)
 
     @property
     def backend(self) -> dict[str, object]:
         """The entry for this backend in a config."""
         scheme = "https" if self._tls else "http"
-        return {"host": f"{scheme}://{HOST}", "port": self.port}
+        return {"host": f"{scheme}://{self.host}", "port": self.port}
 
     def hold(self) -> None:
         """Answer nothing until `release`."""
@@ -113,7 +126,7 @@ class Origin:
         self._end = asyncio.Event()
         self._may_answer = asyncio.Event()
         self._may_answer.set()
-        server = await asyncio.start_server(self._connected, HOST, 0, ssl=self._tls)
+        server = await asyncio.start_server(self._connected, self.host, self.port, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._end.wait()

@@ -10,7 +10,7 @@ from weakref import ref
 import pytest
 
 from kairos.config.document import Backend, HealthCheck
-from kairos.health.checker import JITTER, MOST_PROBES, Checker
+from kairos.health.checker import JITTER, MOST_PROBES, Checker, NotAsked
 from kairos.proxy.ticker import TICK_SECONDS
 from kairos.resilience.lease import LEASE_SECONDS
 from kairos.shm.zone import Zone
@@ -46,6 +46,7 @@ class Backends:
     clock: ManualClock
     ailments: dict[int, str] = field(default_factory=dict)
     asked: list[tuple[float, int, int]] = field(default_factory=list)
+    own_fault: str = ""
     held: asyncio.Event | None = None
     broken_off: list[int] = field(default_factory=list)
 
@@ -57,6 +58,8 @@ class Backends:
         except asyncio.CancelledError:
             self.broken_off.append(backend.port)
             raise
+        if self.own_fault:
+            raise NotAsked(self.own_fault)
         return self.ailments.get(backend.port)
 
     def asked_by(self, slot: int) -> int:
@@ -422,6 +425,18 @@ def test_when_probing_itself_fails_the_check_goes_on(
 
     assert len(backends.asked) == 4
     assert caplog.messages == ["cannot check backend http://10.0.0.1:80 of /a"] * 2
+
+
+def test_what_is_our_own_fault_is_not_held_against_a_backend(
+    node: Node, backends: Backends, caplog: pytest.LogCaptureFixture
+) -> None:
+    backends.own_fault = "Too many open files"
+    ((target,), _) = node.serve(80).values()
+    node.pass_time(5 * CHECK.interval)
+
+    assert len(backends.asked) == 5
+    assert not target.is_down
+    assert caplog.messages == ["backends cannot be checked: Too many open files"]
 
 
 def test_without_room_for_its_state_a_backend_is_not_checked(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,17 +1,21 @@
 """Asking backends over real sockets how they are, on both event loops."""
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
 
 from kairos import __version__
 from kairos.config.document import Backend, HealthCheck, Tls
+from kairos.health.checker import NotAsked
 from kairos.health.probe import probe, request
 from tests.e2e.certificates import Authority
 from tests.e2e.origin import HOST, Origin, Received
@@ -156,6 +160,23 @@ def test_who_refuses_is_not_well(ask: Ask) -> None:
 
     assert ask(at(port), CHECK) == "Connection refused"
     assert ask(at(port), replace(CHECK, tcp_only=True)) == "Connection refused"
+
+
+class Exhausted(asyncio.SelectorEventLoop):
+    """An event loop on a machine that has no more of something."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    async def create_connection(self, *_: object, **__: object) -> Any:  # type: ignore[override]
+        raise OSError(self._number, "oh")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EADDRNOTAVAIL])
+def test_what_this_machine_lacks_says_nothing_about_a_backend(number: int) -> None:
+    with closing(Exhausted(number)) as loop, pytest.raises(NotAsked, match=os.strerror(number)):
+        loop.run_until_complete(probe(loop, at(80), CHECK))
 
 
 def test_who_has_no_address_is_not_well(ask: Ask) -> None:

@@ -67,10 +67,10 @@ def test_the_freshest_connection_is_taken_first(world: World, pool: Pool) -> Non
 def test_a_connection_that_was_idle_too_long_is_not_taken(world: World, pool: Pool) -> None:
     old = opened(world, pool)
     pool.give(old)
-    world.plane.ticker.now += IDLE_SECONDS - 1
+    world.pass_time(IDLE_SECONDS - 1)
     fresh = opened(world, pool)
     pool.give(fresh)
-    world.plane.ticker.now += 1.5
+    world.pass_time(1.0)
 
     assert pool.take(True) is fresh
     assert pool.take(True) is None
@@ -115,7 +115,7 @@ def test_idle_connections_are_kept_without_end_if_the_config_says_so(world: Worl
     world.configure(timeouts=Timeouts(upstream_idle=0, upstream_life=0))
     upstream = opened(world, pool)
     pool.give(upstream)
-    world.plane.ticker.now += 1_000_000
+    world.clock.advance(1_000_000)
 
     assert pool.take(True) is upstream
 
@@ -227,7 +227,7 @@ def test_a_connection_that_the_backend_has_closed_is_seen_before_it_is_used(
         backend, _ = listening.accept()
         pool.give(upstream)
         if may_be_stale:
-            upstream.idle_since -= TRUSTED_SECONDS
+            upstream.idle_since -= 2 * TRUSTED_SECONDS
         backend.sendall(says)
         backend.close()
         return pool.take(may_be_stale), upstream
@@ -340,6 +340,32 @@ def test_backends_with_the_same_address_share_a_pool(world: World) -> None:
     assert pools.of(Backend("https", "10.0.0.1", 80)) is not pool
     assert pools.of(Backend("http", "10.0.0.2", 80)) is not pool
     assert pools.of(Backend("http", "10.0.0.1", 81)) is not pool
+
+
+def test_the_addresses_of_a_name_have_pools_of_their_own(world: World) -> None:
+    pools = Pools(world.plane, world.zone)
+    pool = pools.of(Backend("https", "app.test", 443, address="10.0.0.1"))
+
+    assert pools.of(Backend("https", "app.test", 443, address="10.0.0.1")) is pool
+    assert pools.of(Backend("https", "app.test", 443, address="10.0.0.2")) is not pool
+    assert pools.of(Backend("https", "other.test", 443, address="10.0.0.1")) is not pool
+    assert pool.address == "https://app.test at 10.0.0.1"
+    assert pool.host_line == b" HTTP/1.1\r\nHost: app.test\r\n"
+
+
+def test_a_pool_that_leaves_keeps_no_connection_until_it_is_wanted_again(world: World, server: Server) -> None:
+    pools = Pools(world.plane, world.zone)
+    pool = pools.of(server.backend)
+    idle, busy, later = (opened(world, pool) for _ in range(3))
+    pool.give(idle)
+
+    pool.leave()
+    pool.give(busy)
+    assert (idle.is_closing, busy.is_closing) == (True, True)
+
+    assert pools.of(server.backend) is pool
+    pool.give(later)
+    assert pool.take(True) is later
 
 
 def test_connections_that_verify_differently_are_never_shared(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from kairos.config.document import Timeouts
 from kairos.shm import layout
 from tests.proxy.messages import (
     ANSWER_SECONDS,
@@ -63,8 +64,10 @@ def test_a_connection_that_is_to_end_is_not_used_again(client: Peer, server: Ser
     assert len(server.connections) == 2
 
 
-def test_an_idle_connection_ages_out(world: World, client: Peer, server: Server) -> None:
-    idle = reuse(client, server)
+def test_an_idle_connection_ages_out(world: World, server: Server) -> None:
+    learns_nothing = Timeouts(learn_keep_alive=False)
+    world.configure(world.route("/{rest...}", server), timeouts=learns_nothing)
+    idle = reuse(world.client(), server)
 
     world.pass_time(IDLE_SECONDS - 1)
     assert idle.is_open

@@ -9,6 +9,9 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from kairos.config.document import Backend, Document, Route, Settings
+from kairos.discovery.hosts import Hosts
+from kairos.discovery.names import Answer
+from kairos.discovery.resolver import NotKnown
 from kairos.proxy.downstream import Downstream
 from kairos.proxy.generation import Snapshot
 from kairos.proxy.plane import DataPlane
@@ -153,11 +156,6 @@ class ManualLoop(asyncio.SelectorEventLoop):
             raise server.error()
         self._reached[sock] = server
 
-    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> list[Any]:
-        if host not in self._world.names:
-            raise socket.gaierror(socket.EAI_NONAME, f"{host} is not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port)) for address in self._world.names[host]]
-
     async def create_connection(  # type: ignore[override]
         self, factory: Callable[[], asyncio.Protocol], *, sock: socket.socket, **_: Any
     ) -> tuple[asyncio.Transport, asyncio.Protocol]:
@@ -176,6 +174,21 @@ class ManualLoop(asyncio.SelectorEventLoop):
         return peer.transport, peer.protocol
 
 
+class Names:
+    """A name server that knows the names of a world."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def resolve(self, host: str) -> Answer:
+        addresses = self._world.names.get(host)
+        if addresses is None:
+            raise NotKnown(f"{host} is not known")
+        self._world.asked.append(host)
+        v4, v6 = (tuple(one for one in addresses if (":" in one) is is_v6) for is_v6 in (False, True))
+        return Answer(v4, v6, self._world.ttl)
+
+
 class World:
     """All of it: `clock`, `plane`, the `servers` by address, the addresses of `names`, and the `peers`."""
 
@@ -183,11 +196,14 @@ class World:
         self.clock = ManualClock()
         self.loop = ManualLoop(self)
         self.zone = Zone(1, columns=64, words=64)
-        self.plane = DataPlane(self.loop, self.zone.row(0), self.clock())
+        self.names: dict[str, list[str]] = {}
+        self.ttl = 30.0
+        self.asked: list[str] = []
+        hosts = Hosts(self.loop, lambda _: Names(self))
+        self.plane = DataPlane(self.loop, self.zone.row(0), self.clock(), hosts, self.clock)
         self.builder = SnapshotBuilder(self.plane, self.zone)
         self.peers: list[Peer] = []
         self.servers: dict[tuple[str, int], Server] = {}
-        self.names: dict[str, list[str]] = {}
         self.plane.ticker.start()
         self.configure()
 
@@ -217,7 +233,7 @@ class World:
         """Let everything happen that is due now."""
         is_busy = True
         while is_busy:
-            for _ in range(3):  # as many turns as it takes from one wait of a task to its next
+            for _ in range(8):  # as many turns as it takes from one wait of a task to its next
                 self.loop.call_soon(self.loop.stop)
                 self.loop.run_forever()
             is_busy = any(peer.step() for peer in self.peers)

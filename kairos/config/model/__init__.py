@@ -6,6 +6,7 @@ from pydantic import Field
 
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import Block, Prefixed, SecretText
+from kairos.config.model.discovery import Discovery
 from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
 from kairos.config.model.security import AccessList, Jwt, RequestChecks
@@ -63,6 +64,8 @@ class Config(Block):
     """How large requests may be, and how many there may be at a time; null takes the defaults."""
     timeouts: Timeouts | None = None
     """How long each phase of a request may take; null takes the defaults."""
+    discovery: Discovery | None = None
+    """How the host names of backends are resolved; null takes the defaults."""
     circuit_breaker: CircuitBreaker | None = None
     """When a backend that keeps failing is left alone; null takes the defaults."""
     outlier_detection: OutlierDetection | None = None

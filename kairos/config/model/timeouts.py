@@ -31,8 +31,16 @@ class Timeouts(Block):
     """All attempts together, from the last byte of the request until a response begins; else 504."""
     response_stall_seconds: Seconds = 60.0
     """How long a backend may be silent in the middle of a response."""
-    upstream_idle_seconds: Seconds = 4.0
-    """How long a backend's connection may wait for its next request; many backends close theirs after 5 seconds."""
+    upstream_idle_seconds: Seconds | None = None
+    """How long a backend's connection may wait for its next request at most. null: 4 seconds, because many backends
+    close theirs after 5, until it is learned how long this backend keeps them; then as long as that, up to 5
+    minutes."""
+    learn_keep_alive: bool = True
+    """Whether the gateway learns after how many seconds and requests each backend closes its connections, from when it
+    does and from its `Keep-Alive` fields, and uses none that is about to be closed. For that, up to 3 connections per
+    backend and worker that are too old to be used stay open until the backend closes them, 6 minutes at most; but none
+    does, nor is one used for longer than usual, where `max_connections_per_backend` makes them scarce. false: what
+    backends do and say changes nothing, and no connection stays open beyond `upstream_idle_seconds`."""
     upstream_life_seconds: Seconds = 3600.0
     """The age at which a backend's connection takes no more requests."""
     upstream_requests: Unsigned32 = 10_000

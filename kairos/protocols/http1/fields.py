@@ -16,6 +16,9 @@ COOKIES = Fields((b"cookie",))
 # What decides how a response is framed, whether its connection can be used again, and whether it may be silent.
 RESPONSE_FACTS = Fields((b"content-length", b"transfer-encoding", b"connection", b"date", b"content-type"))
 
+# What a backend says of its connection: of interest once for each.
+KEEP_ALIVE = Fields((b"keep-alive",))
+
 # Fields of a request that the gateway writes itself, so that a client cannot.
 WRITTEN_FOR_BACKENDS = (
     b"host",

@@ -1,0 +1,1 @@
+cpdef double coarse_time() except? -1

@@ -1,0 +1,1 @@
+"""Which addresses the host names of backends have now."""
