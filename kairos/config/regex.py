@@ -4,7 +4,7 @@ They work on bytes, as these come from the wire: `.` is one byte, and a letter b
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import re2
 
@@ -15,7 +15,7 @@ MOST_GROWTH = 16 << 10  # bytes; what would become longer by a replacement stays
 _REFERENCE = re.compile(r"\$(?:(\$)|([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z0-9_]+)\})?")
 
 Span = tuple[int, int]
-NOWHERE = (-1, -1)
+Groups = Callable[[int], bytes | None]
 
 
 class Regex:
@@ -48,14 +48,14 @@ class Regex:
         """Say whether a text matches as a whole."""
         return self._found.fullmatch(text) is not None
 
-    def spans(self, text: bytes) -> Iterator[list[Span]]:
-        """Find the matches from the left: of each where it is, and where its groups are."""
+    def matches(self, text: bytes) -> Iterator[tuple[Span, Groups]]:
+        """Find the matches from the left: of each where it is, and what tells its groups."""
         end = -1
         for match in self._found.finditer(text):
-            spans = [match.span(number) for number in range(self.groups + 1)]
-            if spans[0] != (end, end):  # nothing right behind a match is no other match
-                yield spans
-            end = spans[0][1]
+            span = match.span()
+            if span != (end, end):  # nothing right behind a match is no other match
+                yield span, match.group
+            end = span[1]
 
 
 class Substitution:
@@ -79,18 +79,16 @@ class Substitution:
 
     def first(self, text: bytes) -> bytes:
         """Replace the first match."""
-        for spans in self.regex.spans(text):
-            start, end = spans[0]
-            return text[:start] + self._filled(text, spans) + text[end:]
+        for (start, end), group in self.regex.matches(text):
+            return text[:start] + self._filled(group) + text[end:]
         return text
 
     def all(self, text: bytes) -> bytes:
         """Replace every match; a text that would become too long stays as it is."""
         pieces: list[bytes] = []
         done = size = 0
-        for spans in self.regex.spans(text):
-            start, end = spans[0]
-            pieces += (text[done:start], self._filled(text, spans))
+        for (start, end), group in self.regex.matches(text):
+            pieces += (text[done:start], self._filled(group))
             size += len(pieces[-1])
             done = end
             if size > MOST_GROWTH:
@@ -123,10 +121,5 @@ class Substitution:
             raise ValueError(f"the replacement has ${name}, but the expression has no group of this name")
         return self.regex.names[name]
 
-    def _filled(self, text: bytes, spans: list[Span]) -> bytes:
-        parts = (part if isinstance(part, bytes) else _slice(text, spans[part]) for part in self._parts)
-        return b"".join(parts)
-
-
-def _slice(text: bytes, span: Span) -> bytes:
-    return b"" if span == NOWHERE else text[span[0] : span[1]]
+    def _filled(self, group: Groups) -> bytes:
+        return b"".join([part if isinstance(part, bytes) else group(part) or b"" for part in self._parts])

@@ -4,7 +4,6 @@ How it works: what the rules about one name do depends only on whether the name 
 worked out once. The rules of different names do not meet, which keeps the meaning of "in the listed order".
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -68,12 +67,12 @@ def by_name(rules: Iterable[FieldRule], *, folds: bool) -> dict[str, list[FieldR
 class _Conditional:
     """A field for which it matters whether it is there."""
 
-    __slots__ = ("_absent", "_lines", "_name", "_present")
+    __slots__ = ("_absent", "_name", "_present", "_start")
 
     def __init__(self, name: str, present: Outcome, absent: Outcome) -> None:
         self._name = name.encode()
         self._present, self._absent = present, absent
-        self._lines = re.compile(rb"(?im)^%b:[ \t]*([^\r\n]*?)[ \t]*\r?$" % re.escape(self._name))
+        self._start = self._name.lower() + b":"
 
     def lines(self, value: bytes | None, head: bytes) -> bytes:
         """Return the lines to add, if the field has this value in a head; None is not there."""
@@ -83,7 +82,13 @@ class _Conditional:
             return self._line(self._present.value)
         if not self._present.substitutions:
             return b""
-        return b"".join(self._line(self._present.changed(found[1])) for found in self._lines.finditer(head))
+        return b"".join([self._line(self._present.changed(one)) for one in self._values(head)])
+
+    def _values(self, head: bytes) -> list[bytes]:
+        """Return the values of all lines of the field, one by one: some fields cannot be joined."""
+        size = len(self._start)
+        lines = head.split(b"\r\n")
+        return [line[size:].strip(b" \t") for line in lines if line[:size].lower() == self._start]
 
     def _line(self, value: bytes) -> bytes:
         return b"%b: %b\r\n" % (self._name, value)

@@ -1,7 +1,7 @@
 """Regular expressions of the operator."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kairos.config.regex import MOST_GROWTH, Regex, Substitution
@@ -58,6 +58,7 @@ def test_what_would_become_too_long_stays_as_it_is() -> None:
     assert len(Substitution("a", "b" * 10).all(text)) == 10_000 < MOST_GROWTH
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=50), st.text("ab.*()|?\\d", max_size=8))
 def test_a_match_that_is_replaced_by_itself_changes_nothing(text: bytes, pattern: str) -> None:
     try:

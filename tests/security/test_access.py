@@ -3,7 +3,7 @@
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kairos.config.policies import AccessList
@@ -78,6 +78,7 @@ networks = addresses.flatmap(
 lists = st.tuples(*[st.lists(networks, max_size=4).map(tuple)] * 2)
 
 
+@settings(deadline=None)
 @given(st.lists(lists, max_size=2), addresses)
 def test_the_set_of_numbers_says_what_the_lists_say(
     given_lists: list[tuple[tuple[str, ...], tuple[str, ...]]], somewhere: ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kairos.config.policies import Cors
@@ -164,6 +164,7 @@ def test_a_flood_of_origins_is_not_remembered() -> None:
     assert len(subject._known) <= MOST_REMEMBERED
 
 
+@settings(deadline=None)
 @given(st.from_regex(rb"[!-~]([ -~\x80-\xff]*[!-~])?", fullmatch=True))
 def test_only_who_may_call_is_ever_repeated(origin: bytes) -> None:
     settings = Cors(origins=("https://a.example", "https://*.b.example:8443"), patterns=(r"app://[a-z]+",))

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kairos._speedups import normal_path
@@ -193,6 +193,7 @@ def one_by_one(rules: list[FieldRule], fields: list[tuple[str, str]]) -> dict[st
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(field_rules, max_size=6), st.lists(st.tuples(names, values), max_size=5))
 def test_the_rules_at_once_do_what_they_do_one_by_one(rules: list[FieldRule], fields: list[tuple[str, str]]) -> None:
     lines = [f"{name}: {value}".encode() for name, value in fields]
@@ -205,6 +206,7 @@ def test_the_rules_at_once_do_what_they_do_one_by_one(rules: list[FieldRule], fi
     assert found == one_by_one(rules, fields)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a", "..", ".", "%2F", "%5C", ";", "%C3%A4", "x", "/", "/"]), max_size=8),
     st.sampled_from(["x", "a", "%", "/", "[a-z]", "C3", "^/", "$"]),

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kairos.config.transformations import JsonBody, JsonRule
@@ -125,6 +125,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_what_is_read_is_written_again(value: Any) -> None:
     body = json.dumps(value).encode()
@@ -134,6 +135,7 @@ def test_what_is_read_is_written_again(value: Any) -> None:
         pytest.fail("a text that cannot be written")
 
 
+@settings(deadline=None)
 @given(json_values, st.lists(st.sampled_from(["", "a", "b", "0", "1", "-"]), min_size=1, max_size=3), json_values)
 def test_what_was_set_is_found_and_what_was_removed_is_not(value: Any, tokens: list[str], new: Any) -> None:
     pointer = "".join(f"/{token}" for token in tokens)
