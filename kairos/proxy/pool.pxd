@@ -34,7 +34,9 @@ cdef class Pool:
     @cython.locals(idle=list, now=double, most_seconds=double, upstream=Upstream, idle_seconds=double)
     cpdef Upstream take(self, bint may_be_stale)
 
-    @cython.locals(plane=DataPlane, reuse=Reuse, snapshot=Snapshot, most_requests=Py_ssize_t)
+    @cython.locals(
+        plane=DataPlane, reuse=Reuse, now=double, snapshot=Snapshot, most_requests=Py_ssize_t, has_served_enough=bint
+    )
     cpdef give(self, Upstream upstream)
 
     cpdef retire(self, Upstream upstream)

@@ -122,11 +122,11 @@ class Pool:
     def give(self, upstream: "Upstream") -> None:
         """Keep a connection that has finished an exchange cleanly, or close it when it has served enough."""
         plane, reuse = self._plane, self._reuse
-        snapshot = plane.snapshot
+        now, snapshot = plane.ticker.now, plane.snapshot
         upstream.idle_since = plane.time()
         most_requests = reuse.requests(snapshot)
         has_served_enough = 0 < most_requests <= upstream.requests
-        if has_served_enough or plane.is_draining or self.is_leaving or plane.ticker.now >= upstream.expires:
+        if has_served_enough or plane.is_draining or self.is_leaving or now >= upstream.expires:
             self._dismiss(upstream)
             return
         upstream.deadline = min(upstream.idle_since + reuse.idle_seconds(snapshot), upstream.expires)
@@ -231,8 +231,8 @@ class Pool:
         plane, watched = self._plane, self._watched
         is_apart = all(abs(upstream.idle_since - other.idle_since) >= APART_SECONDS for other in watched)
         is_of_use = is_apart and len(watched) < MOST_WATCHED and self._reuse.may_watch(plane.snapshot)
-        is_ending = plane.is_draining or self.is_leaving or plane.ticker.now >= upstream.expires
-        if not is_of_use or upstream.is_closing or is_ending:
+        is_of_use = is_of_use and not (plane.is_draining or self.is_leaving)
+        if not is_of_use or upstream.is_closing or plane.ticker.now >= upstream.expires:
             upstream.close()
             return
         upstream.deadline = deadline
@@ -256,7 +256,7 @@ class Pools:
         if pool is None:
             place = f"{backend.scheme}://{backend.host}:{backend.port}{_at(backend)}"
             gauge, opened = self._zone.gauge(f"in flight {place}"), self._zone.gauge(f"open {place}")
-            learned = self._learned(key)
+            learned = self._learned(f"{key}")
             pool = self._pools[key] = Pool(self._plane, backend, gauge, opened, self._zone.rows, learned)
         pool.is_leaving = False
         return pool
@@ -267,7 +267,7 @@ class Pools:
             pool.latency = Latency(self._zone.cells, self._zone.word(f"latency {pool.address}".encode()))
         return pool.latency
 
-    def _learned(self, key: tuple[str, str, str, int, Tls | None]) -> KeepAlive | None:
+    def _learned(self, key: str) -> KeepAlive | None:
         """Return what all workers know of a backend; None if there is no room for it: a word of many tells nothing."""
         cells = self._zone.cells
         folded = cells.load(layout.WORDS_FOLDED)

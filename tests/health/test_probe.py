@@ -250,3 +250,10 @@ def test_who_does_not_finish_the_handshake_is_not_waited_for(ask: Ask) -> None:
     with Mute() as origin:
         check = replace(CHECK, timeout=NO_PATIENCE)
         assert ask(at(origin.port, scheme="https"), check) == "timed out after 0.05 s"
+
+
+def test_a_backend_with_a_name_is_asked_at_its_address(ask: Ask) -> None:
+    with Origin(lambda _: OK + b"Content-Length: 0\r\n\r\n") as origin:
+        assert ask(Backend("http", "app.test", origin.port, address=HOST), CHECK) is None
+
+    assert origin.received[0].fields("Host") == [f"app.test:{origin.port}"]
