@@ -11,6 +11,8 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
+from kairos.config.policies import AccessList, Cors, RequestChecks
+from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
 
@@ -235,6 +237,15 @@ class Route:
     """Those of the gateway first."""
     slow_start: float = 0.0
     """The seconds in which a backend that has come back gets its full share; 0 is at once."""
+    access_lists: tuple[AccessList, ...] = ()
+    """All of which an address has to pass."""
+    checks: RequestChecks | None = None
+    cors: Cors | None = None
+    """None leaves CORS to the backend."""
+    security_headers: tuple[tuple[str, str | None], ...] = ()
+    """Names with values; None for a header that is taken away."""
+    request_change: Transformation | None = None
+    response_change: Transformation | None = None
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -247,13 +258,11 @@ class Route:
         fields["hosts"] = tuple(fields["hosts"])
         fields["concurrency"] = Concurrency(**fields["concurrency"])
         fields["rate_limits"] = tuple(RateLimit(**limit) for limit in fields["rate_limits"])
-        for name, block in (
-            ("hash_on", HashOn),
-            ("sticky", Sticky),
-            ("retry", Retry),
-            ("breaker", Breaker),
-            ("outlier", Outlier),
-        ):
+        fields["access_lists"] = tuple(map(AccessList.decode, fields["access_lists"]))
+        fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
+        for name in ("request_change", "response_change"):
+            fields[name] = Transformation.decode(fields[name])
+        for name, block in BLOCKS:
             fields[name] = _block(block, fields[name])
         fields["auth"] = None if fields["auth"] is None else Auth.decode(fields["auth"])
         return cls(**fields)
@@ -284,13 +293,18 @@ class Settings:
     rate_limit_bytes: int = 64 << 20
     """The memory of the rate limits, from the start of the gateway on."""
     discovery: Discovery = Discovery()
+    security_headers: tuple[tuple[str, str | None], ...] = ()
+    """What answers have for which there is no route."""
+    cors: Cors | None = None
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
         fields["discovery"] = _discovery(fields["discovery"])
+        fields["cors"] = _block(Cors, fields["cors"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
+        fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
         for name, block in (("jwt", Jwt), ("api_keys", ApiKeys), ("basic_auth", BasicAuth)):
@@ -314,6 +328,18 @@ class Document:
         """Read what `encode` wrote."""
         settings, *routes = data.splitlines()
         return cls(Settings.decode(settings), tuple(Route.decode(line) for line in routes))
+
+
+BLOCKS: tuple[tuple[str, type[Any]], ...] = (
+    ("hash_on", HashOn),
+    ("sticky", Sticky),
+    ("retry", Retry),
+    ("breaker", Breaker),
+    ("outlier", Outlier),
+    ("checks", RequestChecks),
+    ("cors", Cors),
+)
+"""The blocks of a route that may be absent."""
 
 
 def _discovery(fields: dict[str, Any]) -> Discovery:

@@ -22,8 +22,6 @@ class Inactive:
 
 
 INACTIVE = (
-    Inactive("/access_list", protects=True),
-    Inactive("/routers/*/access_list", protects=True),
     Inactive("/server/tls/client_ca", protects=True),
     Inactive("/server/tls/client_auth", protects=True, harmless=("none",)),
     *(
@@ -33,11 +31,10 @@ INACTIVE = (
     ),
     Inactive("/server/tls", effect="the listener speaks plain HTTP"),
     Inactive("/ai"),
-    Inactive("/cors", has_switch=True),
     Inactive("/metrics", has_switch=True),
     Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),
-    Inactive("/routers/*/request_transformation"),
-    Inactive("/routers/*/response_transformation"),
+    Inactive("/routers/*/request_transformation/json_body", effect="bodies pass as they are"),
+    Inactive("/routers/*/response_transformation/json_body", effect="bodies pass as they are"),
     Inactive("/routers/*/ai_policy", has_switch=True),
 )
 

@@ -18,6 +18,7 @@ from kairos.config.key_sets import KeySets, unusable_key_sets
 from kairos.config.model import Config
 from kairos.config.normalise import Overrides, normalise, outline
 from kairos.config.placement import Placement, repeated_keys
+from kairos.config.policy_checks import policies
 from kairos.config.source import Source
 from kairos.config.unknown_keys import unknown_keys
 from kairos.config.validate import Validated, read_nulls, validate
@@ -71,6 +72,7 @@ def load(
     validated = validate(tree, secrets_beside(path.parent), lambda place: environment.name_at(origins.of(place)))
     drafts = [*translation.drafts, *validated.drafts]
     drafts += news(catalogue(validated), drafts, validated)
+    drafts += news(policies(validated), drafts, validated)
     authorities = Authorities(path.parent)
     drafts += news(unusable_authorities(validated, authorities), drafts, validated)
     key_sets = KeySets(path.parent)

@@ -25,6 +25,8 @@ from kairos.config.model import Config
 from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.model.traffic import Limits
+from kairos.config.policy_blocks import access_lists, cors, request_checks, security_headers
+from kairos.config.transform_blocks import request_change, response_change
 from kairos.config.validate import Validated
 
 PROTOCOL_SCHEME = {"ftp": "ftp", "dns": "dns"}
@@ -73,6 +75,8 @@ def settings(config: Config, overrides: Overrides) -> Settings:
         timeouts=timeouts(config.timeouts),
         rate_limit_bytes=(config.limits or Limits()).rate_limit_memory_bytes,
         discovery=discovery(config.discovery),
+        security_headers=security_headers(config.security_headers, None),
+        cors=cors(config.cors),
     )
 
 
@@ -147,6 +151,12 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         auth=access.auth(router),
         rate_limits=rate_limits(router.rate_limit, config.rate_limit),
         slow_start=router.slow_start_seconds,
+        access_lists=access_lists(config.access_list, router.access_list),
+        checks=request_checks(config.request_checks, router.request_checks),
+        cors=cors(config.cors if router.cors is None else router.cors),
+        security_headers=security_headers(config.security_headers, router.security_headers),
+        request_change=request_change(router.request_transformation),
+        response_change=response_change(router.response_transformation),
     )
 
 

@@ -139,6 +139,8 @@ def type_of(schema: Schema) -> str:
         return ", ".join(f"`{choice}`" for choice in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
+    if "type" not in schema:
+        return "any value"
     if schema["type"] == "array":
         return f"array of {type_of(schema['items'])}"
     if schema["type"] == "object":

@@ -10,7 +10,7 @@ from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
-from kairos.proxy import limits, unavailable
+from kairos.proxy import limits, preflight, unavailable
 from kairos.proxy.attempts import Attempts
 from kairos.proxy.recovery import may_resend
 from kairos.proxy.replies import NOSNIFF_AND_ID, local_reply, of_the_gateway
@@ -164,9 +164,13 @@ class Exchange:
             if self.downstream.plane.in_flight > snapshot.requests:
                 raise Overloaded(snapshot.requests)
             if head.target == b"*":
+                self._begin_lines()
                 self.reply(of_the_gateway())
                 return False
-            match = snapshot.matcher.match(head.method, head.host, head.target)
+            if head.method == b"OPTIONS":
+                match = preflight.match(snapshot.matcher, head)
+            else:
+                match = snapshot.matcher.match(head.method, head.host, head.target)
             route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
             self.route = route
             if route.head_limits is not None:
@@ -176,10 +180,20 @@ class Exchange:
             if head.body_length > route.body_bytes:
                 raise PayloadTooLarge(head.body_length, route.body_bytes)
         except KairosError as error:
+            self._begin_lines()
             self.reply(LocalReply.refusal(error))
             return False
+        if route.has_lines:
+            self._begin_lines()
         self._target = match.upstream_target
-        return not route.filters or self._pass(0)
+        return (not route.filters and route.request_change is None) or self._pass(0)
+
+    def _begin_lines(self) -> None:
+        """Begin the lines that the answer has, whoever gives it."""
+        source = self.snapshot if self.route is None else self.route
+        self.lines = source.secure_lines if self.is_secure else source.lines
+        if source.cors is not None:
+            self.lines += source.cors.lines(self.head)
 
     def _pass(self, first: int) -> bool:
         """Pass the filters from the `first` on; say whether the request goes on, or has been answered here."""
@@ -192,6 +206,13 @@ class Exchange:
             reply = step.take(self)
             if reply is not None:
                 self.reply(reply)
+                return False
+        change = self.route.request_change
+        if change is not None:
+            try:
+                self._target = change.target(self._target)
+            except BadRequest as error:
+                self.reply(LocalReply.refusal(error))
                 return False
         return True
 
@@ -304,6 +325,9 @@ class Exchange:
             self._drop_upstream()
             self._leave_backend()
             return False
+        change = self.route.response_change
+        if change is not None:
+            head = ResponseHead(change.apply(head.raw, self.head), self.head.method == b"HEAD")
         self.status = head.status
         self._held = None
         if plane.access_log is not None:
@@ -432,6 +456,8 @@ class Exchange:
         copies = self.route.copies
         usual = copies.trusted_request if self._is_trusted else copies.request
         data = request_head(head, self._target, host, lines, self.request_id, usual)
+        if self.route.request_change is not None:
+            data = self.route.request_change.head(data)
         if self._held:
             data = b"".join((data, *self._held))
         if not self.request_done:

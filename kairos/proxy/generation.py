@@ -11,6 +11,9 @@ from kairos.proxy.client import Forwarding
 from kairos.proxy.recovery import RetryPolicy
 from kairos.proxy.ticker import NEVER
 from kairos.routing.router import Entry, Router
+from kairos.security.cors import CorsPolicy
+from kairos.security.headers import NO_HEADERS, AnswerHeaders
+from kairos.traffic.transform import RequestChange, ResponseChange
 
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
@@ -32,17 +35,23 @@ class ProxyRoute:
         "column",
         "connect_seconds",
         "copies",
+        "cors",
         "crowd",
         "endpoints",
         "exchange_seconds",
         "filters",
+        "has_lines",
         "head_limits",
         "is_checked",
+        "lines",
         "pattern",
         "preserves_host",
+        "request_change",
+        "response_change",
         "response_head_seconds",
         "response_stall_seconds",
         "retry",
+        "secure_lines",
         "sticky",
         "targets",
         "waits",
@@ -60,6 +69,10 @@ class ProxyRoute:
         timeouts: Timeouts | None = None,
         preserves_host: bool = False,
         copies: Copies = USUAL_COPIES,
+        cors: CorsPolicy | None = None,
+        headers: AnswerHeaders = NO_HEADERS,
+        request_change: RequestChange | None = None,
+        response_change: ResponseChange | None = None,
         sticky: "StickyCookie | None" = None,
         targets: "Sequence[Target]" = (),
         retry: RetryPolicy | None = None,
@@ -78,6 +91,10 @@ class ProxyRoute:
         self.is_checked = is_checked  # whether any of its backends is asked how it is
         self.column = column
         self.copies = copies
+        self.cors = cors
+        self.has_lines = cors is not None or bool(headers.secure_lines)
+        self.lines, self.secure_lines = headers.lines, headers.secure_lines  # what every answer has
+        self.request_change, self.response_change = request_change, response_change
         self.preserves_host = preserves_host
         self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
@@ -100,17 +117,20 @@ class Snapshot:
         "__weakref__",
         "checked",
         "client_idle_seconds",
+        "cors",
         "entries",
         "fields",
         "forwarding",
         "generation",
         "head_bytes",
         "learns_keep_alive",
+        "lines",
         "matcher",
         "request_head_seconds",
         "requests",
         "response_head_bytes",
         "router",
+        "secure_lines",
         "settings",
         "target_bytes",
         "told",
@@ -138,6 +158,9 @@ class Snapshot:
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
         self.told = b",".join(told_fields(settings))
+        self.cors = None if settings.cors is None else CorsPolicy(settings.cors)  # where no route is known
+        headers = AnswerHeaders.of(settings.security_headers)
+        self.lines, self.secure_lines = headers.lines, headers.secure_lines
         limits, timeouts = settings.limits, settings.timeouts
         self.head_bytes = limits.head_bytes
         self.fields = limits.fields

@@ -29,10 +29,15 @@ from kairos.resilience import breaker
 from kairos.resilience.ejection import Ejection
 from kairos.resilience.volume import Volume
 from kairos.routing.router import Entry, Router, entry_of
+from kairos.security import cors
+from kairos.security.access import AccessControl
+from kairos.security.checks import RequestChecks
 from kairos.security.closed import ProtocolClosed
+from kairos.security.headers import AnswerHeaders
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.traffic.rate_filters import rate_filters
+from kairos.traffic.transform import RequestChange, ResponseChange
 
 Known = Mapping[tuple[Pool, int], Target]
 """The targets that a route has, by pool and weight."""
@@ -47,7 +52,7 @@ class SnapshotBuilder:
         self._zone = zone
         self._pools = Pools(plane, zone)
         self._authenticators = Authenticators(plane)
-        self._copies = USUAL_COPIES
+        self._told: tuple[bytes, ...] = ()  # the fields in which backends are told who was authenticated
         self._buckets = Buckets(zone.guarded, plane.row, layout.RATE_FORGOTTEN)
         self._rate_key = zone.secret(b"rate limits")[:16]
 
@@ -57,8 +62,7 @@ class SnapshotBuilder:
         settings = Settings.decode(first)
         old = previous.entries if previous is not None else {}
         self._authenticators.use(settings)
-        told = told_fields(settings)
-        self._copies = Copies(for_backends=told) if told else USUAL_COPIES
+        self._told = told_fields(settings)
         reusable = old if previous is not None and _build_alike(previous.settings, settings) else {}
         entries = self._builtins(settings, old)
         checked: list[ProxyRoute] = []
@@ -83,10 +87,11 @@ class SnapshotBuilder:
         entries: dict[bytes, Entry] = {}
         if settings.builtin_prefix is None:
             return entries
+        headers = AnswerHeaders.of(settings.security_headers)
         for endpoint in ENDPOINTS:
             path = settings.builtin_prefix + endpoint.path
-            key = b"builtin " + path.encode()
-            route = ProxyRoute(path, [endpoint(self._plane)], Only(()), self._zone.column(path))
+            key = b"builtin %b\n%b" % (path.encode(), headers.secure_lines)
+            route = ProxyRoute(path, [endpoint(self._plane)], Only(()), self._zone.column(path), headers=headers)
             entries[key] = old.get(key) or Entry(path, path, METHODS, route, builtin=True)
         return entries
 
@@ -95,21 +100,26 @@ class SnapshotBuilder:
         names = {backend.host for backend in route.backends if has_name(backend)}
         endpoints = Endpoints(route, [self._plane.hosts.host(name, settings.discovery) for name in names])
         targets = self._targets(endpoints.located())
+        policy = cors.CorsPolicy(route.cors) if route.cors is not None else None
         destination = ProxyRoute(
             route.external_path,
-            self._filters(route),
+            self._filters(route, policy),
             self._balancer(route, targets),
             self._zone.column(route.external_path),
             limits=route.limits,
             has_own_head_limits=_of_head(route.limits) != _of_head(settings.limits),
             timeouts=route.timeouts,
             preserves_host=route.preserve_host,
-            copies=self._copies,
             targets=targets,
             retry=None if route.retry is None else RetryPolicy(route.retry),
             crowd=self._crowd(route),
             is_checked=any(backend.health_check is not None for backend in route.backends),
             sticky=self._sticky(route),
+            copies=self._copies(route),
+            cors=policy,
+            headers=AnswerHeaders.of(route.security_headers),
+            request_change=RequestChange(route.request_change) if route.request_change is not None else None,
+            response_change=ResponseChange(route.response_change) if route.response_change is not None else None,
         )
         if names:
             endpoints.keep(destination, self._move)
@@ -127,15 +137,27 @@ class SnapshotBuilder:
         for pool in {pool for pool, _ in before}.difference(target.pool for target in targets):
             pool.leave()
 
-    def _filters(self, route: Route) -> list[Filter]:
+    def _filters(self, route: Route, policy: cors.CorsPolicy | None) -> list[Filter]:
+        filters: list[Filter] = []
+        if route.access_lists:
+            filters.append(AccessControl(route.access_lists))
+        if route.checks is not None:
+            filters.append(RequestChecks(route.checks))
+        if policy is not None:
+            filters.append(policy)
         before, after = rate_filters(route, self._buckets, self._rate_key, self._plane.row)
-        filters: list[Filter] = [*before]
+        filters += before
         if route.auth_required:
             filters.append(self._authenticators.filter(route))
         filters += after
         if route.protocol != "http":
             filters.append(ProtocolClosed(route.protocol))
         return filters
+
+    def _copies(self, route: Route) -> Copies:
+        """Return what is left out of the messages of a route, because the gateway writes it itself."""
+        names = AnswerHeaders.of(route.security_headers).names + (cors.NAMES if route.cors is not None else ())
+        return Copies(self._told, names) if self._told or names else USUAL_COPIES
 
     def _targets(self, route: Route, known: Known = NOTHING_KNOWN) -> list[Target]:
         """Return the backends of a route, each with what the workers share about it. Those that are known stay."""

@@ -12,23 +12,25 @@ from tests.config.configs import STRICT, backend, config, router
 from tests.config.operators import Operator
 
 LIMIT: dict[str, Any] = {"requests_per_window": 10}
-ACCESS = {"deny": ["10.0.0.0/8"]}
 TLS = {"cert_file": "cert.pem", "key_file": "key.pem"}
 
 PROTECTION = [
-    (config(access_list=ACCESS), "/access_list"),
-    (config(router(access_list=ACCESS)), "/routers/0/access_list"),
     (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
     (config(server={"tls": {**TLS, "client_auth": "required"}}), "/server/tls/client_auth"),
 ]
 
 WITHOUT_EFFECT = [
     (config(ai={"provider": "openai", "model": "x"}), "/ai"),
-    (config(cors={}), "/cors"),
     (config(metrics={}), "/metrics"),
     (config(server={"tls": TLS}), "/server/tls"),
-    (config(router(request_transformation={})), "/routers/0/request_transformation"),
-    (config(router(response_transformation={})), "/routers/0/response_transformation"),
+    (
+        config(router(request_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
+        "/routers/0/request_transformation/json_body",
+    ),
+    (
+        config(router(response_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
+        "/routers/0/response_transformation/json_body",
+    ),
     (config(router(protocol="websocket")), "/routers/0/protocol"),
     (config(rate_limit={**LIMIT, "enable_redis": True}), "/rate_limit/enable_redis"),
     (config(router(rate_limit={**LIMIT, "enable_redis": True})), "/routers/0/rate_limit/enable_redis"),
@@ -87,7 +89,7 @@ def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
     shared: dict[str, Any] = {**LIMIT, "enable_redis": True}
     shared["strategy"] = {"Composite": [{**LIMIT, "enable_redis": True}]}
     with_tls["rate_limit"] = shared
-    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=shared, access_list=ACCESS)]
+    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=shared)]
     reported = {
         "/".join("*" if isinstance(step, int) else step for step in ("", *draft.path))
         for draft in inactive_settings(with_tls, allow=False)

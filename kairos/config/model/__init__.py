@@ -4,11 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import Block, Prefixed, SecretText
 from kairos.config.model.discovery import Discovery
 from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
-from kairos.config.model.security import AccessList, ApiKeys, BasicAuth, Cors, Jwt
+from kairos.config.model.security import AccessList, ApiKeys, BasicAuth, Jwt, RequestChecks
 from kairos.config.model.server import BuiltinRoutes, Logging, Server
 from kairos.config.model.timeouts import Timeouts
 from kairos.config.model.traffic import Limits, RateLimit
@@ -56,9 +57,13 @@ class Config(Block):
     rate_limit: RateLimit | None = None
     """How many requests a client may send to the gateway as a whole; null means any number."""
     access_list: AccessList | None = None
-    """Which client addresses may use the gateway."""
+    """Which client addresses may use the gateway's routes."""
     cors: Cors | None = None
-    """Which pages of other origins may call."""
+    """Which pages of other origins may call; null leaves that to the backends."""
+    request_checks: RequestChecks | None = None
+    """Which programs may not ask, and which types a body may have."""
+    security_headers: SecurityHeaders | None = None
+    """Headers that tell browsers what a page may do; null leaves them to the backends."""
     limits: Limits | None = None
     """How large requests may be, and how many there may be at a time; null takes the defaults."""
     timeouts: Timeouts | None = None

@@ -7,11 +7,12 @@ from pydantic import AfterValidator, Field
 
 from kairos.config.findings import quote
 from kairos.config.hosts import backend_target, canonical_pattern
+from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
 from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
-from kairos.config.model.security import AccessList, Auth
+from kairos.config.model.security import AccessList, Auth, RequestChecks
 from kairos.config.model.timeouts import RouteTimeouts, Seconds
 from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
@@ -221,7 +222,13 @@ class Router(Block):
     rate_limit: RateLimit | None = None
     """How many requests are let through, besides the limit of the gateway: both have to agree."""
     access_list: AccessList | None = None
-    """Which client addresses may use the route."""
+    """Which client addresses may use the route, of those that may use the gateway."""
+    request_checks: RequestChecks | None = None
+    """Which programs may not ask, and which types a body may have, where that differs from the gateway."""
+    cors: Cors | None = None
+    """Which pages of other origins may call; null takes what the gateway has."""
+    security_headers: SecurityHeaders | None = None
+    """Headers that tell browsers what a page may do, where they differ from the gateway's."""
     request_transformation: RequestTransformation | None = None
     """Changes to the request."""
     response_transformation: ResponseTransformation | None = None

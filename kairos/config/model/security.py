@@ -2,11 +2,12 @@
 # ruff: noqa: RUF012 - pydantic copies mutable defaults
 
 import ipaddress
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from kairos.config.model.base import Block, SigningSecret, Unsigned32, refusal
+from kairos.config.model.base import Block, SigningSecret, refusal
 from kairos.config.model.credentials import (
     Algorithms,
     Digest,
@@ -156,26 +157,36 @@ Network = Annotated[str, AfterValidator(check_network)]
 
 
 class AccessList(Block):
-    """Which client addresses may come in. `deny` wins; a list of `allow` keeps all others out."""
+    """Which client addresses may come in. `deny` wins over `allow`, whatever the lengths of the prefixes.
+
+    The list of the gateway and that of a route have to agree, so a route can only keep out more. Behind trusted
+    proxies the address is that of the client for whom they speak. IPv4 addresses in IPv6 (`::ffff:192.0.2.1`) are IPv4
+    addresses: `0.0.0.0/0` is all of these, `::/0` all others. Who is kept out gets 403. The built-in endpoints answer
+    everybody.
+    """
 
     allow: list[Network] = []
-    """Networks that may come in; empty means all."""
+    """Networks that may come in, and nobody else; empty means all."""
     deny: list[Network] = []
-    """Networks that may not."""
+    """Networks that may not, even if they are part of one that may."""
 
 
-class Cors(Block):
-    """Which pages of other origins may call (the Fetch standard's CORS protocol)."""
+MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/(?:\*|[a-z0-9!#$&^_.+-]+)", re.IGNORECASE)  # RFC 6838 section 4.2
 
-    enabled: bool = True
-    """Whether CORS answers are given at all."""
-    allowed_origins: list[str] = ["*"]
-    """Origins that may call."""
-    allowed_methods: list[str] = ["GET", "POST", "PUT", "DELETE", "OPTIONS"]
-    """Methods that they may use."""
-    allowed_headers: list[str] = ["Authorization", "Content-Type"]
-    """Request headers that they may send."""
-    allow_credentials: bool = False
-    """Whether cookies and credentials may be sent."""
-    max_age: Unsigned32 = 3600
-    """How many seconds a browser may remember the answer."""
+
+def check_media_type(text: str) -> str:
+    """Take a type, or all types of a family; return it in lower case."""
+    if not MEDIA_TYPE.fullmatch(text):
+        raise refusal(f"Not a media type: {text}", 'write for example "application/json" or "text/*"')
+    return text.lower()
+
+
+class RequestChecks(Block):
+    """What a request may say of itself. Who wants to pass can lie, so this keeps out noise, not attackers."""
+
+    blocked_user_agents: list[Annotated[str, Field(min_length=1)]] | None = None
+    """Parts of the `User-Agent` of programs that get 403, in upper or lower case, such as `sqlmap`, `nikto`, `nmap`,
+    `masscan`, `burp`; null takes what the gateway has."""
+    allowed_content_types: list[Annotated[str, AfterValidator(check_media_type)]] | None = None
+    """The types that a request body may have, such as `application/json` or `text/*`; others, and a body without a
+    type, get 415. Empty means any; null takes what the gateway has."""

@@ -59,5 +59,7 @@ def status_line(raw: bytes) -> bytes:
 def local_head(status: int, content_type: str, length: int, own_lines: bytes) -> bytes:
     """Return the head of an answer that the gateway gives itself."""
     phrase = _PHRASES.get(status, b"Unknown")
-    about = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (content_type.encode(), length)
-    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, phrase, about if length else b"Content-Length: 0\r\n", own_lines)
+    about = b"Content-Length: 0\r\n" if status != 204 else b""  # RFC 9110 section 8.6
+    if length:
+        about = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (content_type.encode(), length)
+    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, phrase, about, own_lines)

@@ -1,0 +1,41 @@
+"""What workers read of the policies that say who may pass, and in which form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class AccessList:
+    """Networks in CIDR notation. `deny` wins; an empty `allow` lets in all others."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+    @classmethod
+    def decode(cls, fields: Mapping[str, Any]) -> Self:
+        """Make it from JSON values."""
+        return cls(tuple(fields["allow"]), tuple(fields["deny"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Which pages of other origins may call. `*` in a list means all."""
+
+    origins: tuple[str, ...] = ("*",)
+    """Each `scheme://host` with a port if need be, `*.` before the host for all subdomains."""
+    patterns: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("GET", "POST", "PUT", "DELETE", "OPTIONS")
+    headers: tuple[str, ...] = ("Authorization", "Content-Type")
+    exposed: tuple[str, ...] = ()
+    credentials: bool = False
+    max_age: int = 3600
+    private_network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestChecks:
+    """Parts of the names of programs that may not ask, and types that a body may have; empty is any."""
+
+    user_agents: tuple[str, ...] = ()
+    content_types: tuple[str, ...] = ()
