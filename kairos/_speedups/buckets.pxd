@@ -57,7 +57,9 @@ cdef class Buckets:
     @cython.locals(limit=Limit, mark=Mark, base=Py_ssize_t, stripe=Py_ssize_t, at=Py_ssize_t, is_allowed=bint)
     cdef Verdict _decide(self, tuple limits, tuple marks, int64_t now, bint counts)
 
-    @cython.locals(stripes=list, verdict=Verdict, number=Py_ssize_t, limit=Limit, mark=Mark, base=Py_ssize_t)
+    @cython.locals(
+        stripes=list, locked=Py_ssize_t, verdict=Verdict, number=Py_ssize_t, limit=Limit, mark=Mark, base=Py_ssize_t
+    )
     cdef Verdict _decide_all(self, tuple limits, tuple marks, int64_t now, bint counts)
 
     @cython.locals(stripes=list, number=Py_ssize_t, stripe=Py_ssize_t)
@@ -110,7 +112,7 @@ cdef class Buckets:
     )
     cdef int64_t _count_in_pane(self, Limit limit, Py_ssize_t at, int64_t now) except -1
 
-    @cython.locals(cells=GuardedCells, clear=int64_t, used=int64_t, pane=int64_t, cell=Py_ssize_t)
+    @cython.locals(cells=GuardedCells, clear=int64_t, used=int64_t, pane=int64_t, oldest=int64_t, cell=Py_ssize_t)
     cdef _uncount(self, Limit limit, Py_ssize_t at, int64_t now)
 
     @cython.locals(cells=GuardedCells, size=Py_ssize_t, at=Py_ssize_t, cell=Py_ssize_t)

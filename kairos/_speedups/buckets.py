@@ -153,9 +153,11 @@ class Buckets:
 
     def _decide_all(self, limits: "tuple[Limit, ...]", marks: "tuple[Name, ...]", now: int, counts: bool) -> Verdict:
         stripes = self._stripes(limits, marks)
-        for stripe in stripes:
-            self._cells.lock(stripe)
+        locked = 0
         try:
+            for stripe in stripes:
+                self._cells.lock(stripe)
+                locked += 1
             verdict = self._judge_all(limits, marks, now)
             if verdict.is_allowed and counts:
                 for number in range(len(limits)):
@@ -163,7 +165,7 @@ class Buckets:
                     base = self._place(limit, mark)
                     self._count(limit, base, self._find(base, mark), mark, now)
         finally:
-            for stripe in stripes:
+            for stripe in stripes[:locked]:
                 self._cells.unlock(stripe)
         return verdict
 
@@ -357,8 +359,11 @@ class Buckets:
             return
         if limit.kind > _LOG:
             pane = cells.load(at + _OWN)
-            while cells.load(at + _OWN + 1 + pane % _RING) == 0:
+            oldest = pane - _RING + 1
+            while pane > oldest and cells.load(at + _OWN + 1 + pane % _RING) == 0:
                 pane -= 1
+            if cells.load(at + _OWN + 1 + pane % _RING) == 0:
+                return  # who counted it was killed before the sum and the panes fitted again
             cell = at + _OWN + 1 + pane % _RING
             cells.store(cell, cells.load(cell) - 1)
         cells.store(at + _USED, used - 1)

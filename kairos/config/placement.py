@@ -12,7 +12,7 @@ from kairos.config.findings import Draft, Finding, JsonPath, pointer, quote, val
 from kairos.config.source import Source, is_comment
 
 MAX_SHOWN = 80
-SECRET_NAME = re.compile(r"secret|passw|token|credential|api_?key|private|^jwt$|^ai$", re.IGNORECASE)
+SECRET_NAME = re.compile(r"secret|passw|token|credential|api_?key|private|^sha256$|^jwt$|^ai$", re.IGNORECASE)
 """Keys whose value is never shown, whether the model knows them or not."""
 SHORT = 5
 """A text with fewer letters is no secret."""
@@ -55,6 +55,8 @@ class Placement:
         """Write a value as JSON, without what is nobody's business."""
         if any(isinstance(key, str) and SECRET_NAME.search(key) for key in (*path[-1:], *origin[-1:])):
             return "***"
+        if isinstance(value, str) and "PRIVATE KEY" in value:
+            return "***"
         if (written := self.environment.written_at(origin)) is not None:
             return quote(written)
         return quote(without_credentials(value)) if isinstance(value, str) else json.dumps(value)
@@ -70,7 +72,10 @@ def hide(value: Any, shown: str, text: str) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """Hide the user name and the password that somebody may have put before the host of a backend."""
+    """Hide the user name and the password that somebody may have put before a host, and what is asked of it."""
+    address, has_query, _ = text.partition("?")
+    if has_query and "://" in address:
+        text = f"{address}?***"
     before, has_user, host = text.rpartition("@")
     scheme, has_scheme, _ = before.partition("//")
     if not has_user or not (has_scheme or ":" in before):

@@ -62,8 +62,13 @@ class PublishedKeys:
         self._is_wanted = False
         self._started_at = -FORCED_SECONDS
         if settings.key_set is not None:
-            content = settings.key_set.encode()
+            self.was_read(settings.key_set.encode(), now)
+
+    def was_read(self, content: bytes, now: float) -> None:
+        """Use what was read with the config, until the next tick looks whether there is something newer."""
+        if content != self._content:
             self.took(content, self.ring_of(content), now)
+        self._due_at = now
 
     # What a verifier asks.
 
@@ -123,7 +128,8 @@ class PublishedKeys:
 
     @property
     def _name(self) -> str:
-        return self.source.url or self.source.path or "nowhere"
+        url = self.source.url
+        return url.partition("?")[0] if url else self.source.path or "nowhere"
 
 
 class KeyFetcher:
@@ -148,6 +154,8 @@ class KeyFetcher:
             found = PublishedKeys(settings, source, self._plane.ticker.now)
             self._known[identity] = found
             self._sets.add(found)
+        elif settings.key_set is not None:
+            found.was_read(settings.key_set.encode(), self._plane.ticker.now)
         return found
 
     def _tick(self, now: float) -> None:

@@ -101,7 +101,7 @@ class RateLimiter:
         """Count the request, and tell the client how many are left; or refuse it."""
         verdict = self._buckets.take(self._limits, self._marks(asked), _nanoseconds(asked.now))
         if not verdict.is_allowed:
-            if self._before is not None:
+            if self._before is not None and not self._dry_run:  # else the request goes on, and counts
                 self._before.give_back(asked)
             self._row.add(_RATE_DRY_RUN if self._dry_run else _RATE_LIMITED, 1)
             return None if self._dry_run else self._refusal(verdict)
@@ -111,6 +111,8 @@ class RateLimiter:
 
     def give_back(self, asked: Asked) -> None:
         """Undo a `take` that let the request through."""
+        if self._dry_run:
+            return  # it lets through what it does not count
         self._buckets.give_back(self._limits, self._marks(asked), _nanoseconds(asked.now))
 
     def _marks(self, asked: Asked) -> "tuple[Name, ...]":

@@ -15,14 +15,6 @@ LIMIT: dict[str, Any] = {"requests_per_window": 10}
 TLS = {"cert_file": "cert.pem", "key_file": "key.pem"}
 
 PROTECTION = [
-    (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
-    (config(server={"tls": {**TLS, "client_auth": "required"}}), "/server/tls/client_auth"),
-]
-
-WITHOUT_EFFECT = [
-    (config(ai={"provider": "openai", "model": "x"}), "/ai"),
-    (config(metrics={}), "/metrics"),
-    (config(server={"tls": TLS}), "/server/tls"),
     (
         config(router(request_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
         "/routers/0/request_transformation/json_body",
@@ -31,6 +23,14 @@ WITHOUT_EFFECT = [
         config(router(response_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
         "/routers/0/response_transformation/json_body",
     ),
+    (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
+    (config(server={"tls": {**TLS, "client_auth": "required"}}), "/server/tls/client_auth"),
+]
+
+WITHOUT_EFFECT = [
+    (config(ai={"provider": "openai", "model": "x"}), "/ai"),
+    (config(metrics={}), "/metrics"),
+    (config(server={"tls": TLS}), "/server/tls"),
     (config(router(protocol="websocket")), "/routers/0/protocol"),
     (config(rate_limit={**LIMIT, "enable_redis": True}), "/rate_limit/enable_redis"),
     (config(router(rate_limit={**LIMIT, "enable_redis": True})), "/routers/0/rate_limit/enable_redis"),

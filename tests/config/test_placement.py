@@ -135,3 +135,19 @@ def test_credentials_before_a_host_are_hidden(operator: Operator, host: str, sho
 
     assert finding.value == f'"{shown}"'
     assert finding.message.endswith(f": {shown}")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"api_keys": {"keys": [{"name": "a", "sha256": TOP_SECRET}]}},
+        {"jwt": {"public_keys": [{"key": f"-----BEGIN PRIVATE KEY-----\n{TOP_SECRET}\n-----END PRIVATE KEY-----\n"}]}},
+        {"jwt": {"jwks": {"url": f"http://id.example/keys?token={TOP_SECRET}"}}},
+    ],
+    ids=["a key for its hash", "a private key", "a token in an address"],
+)
+def test_what_was_pasted_into_the_wrong_place_is_not_shown(operator: Operator, block: dict[str, object]) -> None:
+    errors = [finding for finding in operator.findings(config(router(), **block)) if finding.level == "error"]
+
+    assert errors
+    assert all(TOP_SECRET not in str(finding) for finding in errors)

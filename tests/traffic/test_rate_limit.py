@@ -295,6 +295,18 @@ def test_a_dry_run_counts_what_it_would_refuse_and_says_nothing(limiters: Limite
     assert (limiters.count(layout.RATE_DRY_RUN), limiters.count(layout.RATE_LIMITED)) == (2, 0)
 
 
+def test_a_dry_run_that_did_not_count_gives_nothing_back(limiters: Limiters) -> None:
+    limiter = limiters.of(RateLimit("PerIP", 1, 60, dry_run=True))[0][0]
+    request = Request()
+    limiter.take(request)
+    limiter.take(request)
+
+    limiter.give_back(request)
+    limiter.take(request)
+
+    assert limiters.count(layout.RATE_DRY_RUN) == 2
+
+
 def test_what_is_tried_out_takes_nothing_from_what_is_in_force(limiters: Limiters) -> None:
     filters = limiters.of(RateLimit("PerIP", 2, 60), RateLimit("PerUser", 1, 60, dry_run=True))
     assert [passes(filters) for _ in range(3)] == [True, True, False]
