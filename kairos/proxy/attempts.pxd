@@ -5,6 +5,7 @@ from kairos.proxy.target cimport Target
 
 cdef int _PROBE, _REFUSED
 cdef int64_t _LAST_BIT
+cdef int _READY, _UP, _ANY
 
 
 @cython.final
@@ -14,15 +15,20 @@ cdef class Attempts:
     cdef public Py_ssize_t count
     cdef public object error
     cdef public Target target
+    cdef bint _is_answered
     cdef bint _is_probe
     cdef int64_t _last
     cdef object _recovery
     cdef int64_t _tried
 
-    @cython.locals(bit=int64_t, verdict=int, is_picky=bint, target=Target)
     cpdef Target choose(self, double now)
+
+    @cython.locals(bit=int64_t, verdict=int, state=int, is_fit=bint, target=Target)
+    cdef Target _pick(self, double now, int best, int worst)
 
     @cython.locals(target=Target)
     cpdef answered(self, double now, Py_ssize_t status)
 
-    cpdef end(self)
+    cpdef accepted(self)
+    cpdef end(self, double now)
+    cdef _settle(self, double now)

@@ -33,6 +33,10 @@ class Crowd:
         self._seconds = seconds
         self._line: deque[tuple[float, Exchange]] = deque()
 
+    def has_line(self) -> bool:
+        """Say whether requests wait, whose turn is before that of a new one."""
+        return bool(self._line)
+
     def has_room(self) -> bool:
         """Say whether another request could be let in."""
         return not self._most or self._loads.load(0) < self._most
@@ -69,15 +73,15 @@ class Crowd:
         return True
 
     def move_up(self, now: float) -> None:
-        """Refuse those who have waited too long, and let in those for whom there is room now."""
-        while self._line and self._line[0][0] <= now:
-            _, exchange = self._line.popleft()
-            exchange.find_no_room()
+        """Let in those for whom there is room now, and refuse those who have waited too long."""
         for _ in range(len(self._line)):
             until, exchange = self._line.popleft()
-            if not exchange.go_on():
+            if exchange.go_on():
+                continue
+            if until > now:
                 self._line.appendleft((until, exchange))
                 break
+            exchange.find_no_room()
         if not self._line:
             self._plane.crowds.discard(self)
 

@@ -34,6 +34,7 @@ cdef class Exchange:
     cdef bytes _connection_options
     cdef double _deadline
     cdef bytes _forwarded
+    cdef bint _has_told
     cdef list _held
     cdef bint _is_admitted
     cdef bint _is_trusted

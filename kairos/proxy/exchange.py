@@ -58,6 +58,7 @@ class Exchange:
         "_connection_options",
         "_deadline",
         "_forwarded",
+        "_has_told",
         "_held",
         "_is_admitted",
         "_is_trusted",
@@ -126,6 +127,7 @@ class Exchange:
         self._task: asyncio.Task[None] | None = None  # that waits for a filter or for a connection
         self._connection_options: bytes | None = None  # what the backend says of its connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
+        self._has_told = False  # an interim answer has gone to the client
         self._is_admitted = False  # counted in the crowd of the route
         self._keeps_client = False
         self._pending: ResponseHead | None = None  # written with the first of the body
@@ -239,12 +241,15 @@ class Exchange:
         crowd = self.route.crowd
         if crowd is None:
             self._go_to(self.attempts.choose(self.downstream.plane.ticker.now))
-        elif not self.go_on() and not crowd.wait(self):
+        elif (crowd.has_line() or not self.go_on()) and not crowd.wait(self):
             self.find_no_room()
 
     def go_on(self) -> bool:
         """Send the request on its way if there is room in the route and its backends; say whether there was."""
         crowd = cast("Crowd", self.route.crowd)
+        if not self.has_time_for(0.0):
+            self.refuse(unavailable.too_late(self.route, "there was no room in time"))
+            return True
         if not crowd.enter():
             return False
         self._is_admitted = True
@@ -312,6 +317,7 @@ class Exchange:
     def interim(self, head: ResponseHead) -> None:
         """Pass on an interim answer (RFC 9110 section 15.2), unless the client is too old to know them."""
         if self.head.is_http11:
+            self._has_told = True
             self.downstream.write(interim_head(head))
 
     def begin_response(self, head: ResponseHead) -> bool:
@@ -328,6 +334,7 @@ class Exchange:
         change = self.route.response_change
         if change is not None:
             head = ResponseHead(change.apply(head.raw, self.head), self.head.method == b"HEAD")
+        self.attempts.accepted()
         self.status = head.status
         self._held = None
         if plane.access_log is not None:
@@ -382,7 +389,9 @@ class Exchange:
                 self.refuse(error)
         else:
             plane.row.add(layout.UPSTREAM_FAILURES, 1)
-            attempts.failed(plane.ticker.now, error)
+            had_little_time = attempts.count > 1 or self.route.crowd is not None
+            if error.reason != "exchange_timeout" or not had_little_time:
+                attempts.failed(plane.ticker.now, error)
             if attempts.recover(self, Outcome.LOST):
                 self._leave_backend()
             else:
@@ -475,8 +484,9 @@ class Exchange:
         return self._deadline == 0 or self.downstream.plane.ticker.now + pause < self._deadline
 
     def is_whole(self) -> bool:
-        """Say whether what has come of the request is still here, so that it could be sent again."""
-        return self._held is not None or self.request_bytes == len(self.head.raw)
+        """Say whether the request could be sent again: what has come of it is here, and the client knows of nothing."""
+        is_here = self._held is not None or self.request_bytes == len(self.head.raw)
+        return is_here and not self._has_told
 
     def _drop_upstream(self) -> None:
         if self._task is not None:
@@ -548,7 +558,7 @@ class Exchange:
         plane = self.downstream.plane
         row = plane.row
         self._leave_backend()
-        self.attempts.end()
+        self.attempts.end(plane.ticker.now)
         plane.in_flight -= 1
         row.add(_IN_FLIGHT, -1)
         row.add(_RESPONSES_1XX + min(self.status // 100, 5) - 1, 1)  # RFC 9110 section 15: 600 and up are errors

@@ -30,6 +30,7 @@ cdef class Pool:
     cdef public bint is_leaving
     cdef readonly bint is_tls
     cdef public Latency latency
+    cdef readonly object routes
 
     @cython.locals(idle=list, now=double, most_seconds=double, upstream=Upstream, idle_seconds=double)
     cpdef Upstream take(self, bint may_be_stale)

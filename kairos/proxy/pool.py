@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from kairos._speedups.selection import Loads
 from kairos.balancing.latency import Latency
@@ -59,6 +59,7 @@ class Pool:
         "is_leaving",
         "is_tls",
         "latency",
+        "routes",
     )
 
     def __init__(
@@ -86,6 +87,7 @@ class Pool:
         self._opened = opened
         self._loads = Loads(rows, [opened])
         self.latency: Latency | None = None  # measured where a route wants to know
+        self.routes: WeakSet[object] = WeakSet()  # that lead here
         self._idle: list[Upstream] = []
         self._watched: list[Upstream] = []
         self._connector = Connector(plane, backend)
@@ -155,10 +157,12 @@ class Pool:
             while kept:
                 kept.pop().close()
 
-    def leave(self) -> None:
-        """Finish what runs and keep no connection: the backend is no longer at this address."""
-        self.is_leaving = True
-        self.close()
+    def leave(self, route: object) -> None:
+        """Finish what runs and keep no connection, if no other route finds the backend at this address any more."""
+        self.routes.discard(route)
+        if not self.routes:
+            self.is_leaving = True
+            self.close()
 
     def opened(self, change: int) -> None:
         """Count a connection that has been opened (1) or has ended (-1)."""
@@ -185,12 +189,12 @@ class Pool:
                 setting = "concurrency.max_connections_per_backend"
                 raise Overloaded(most, setting=setting, reason="backend_connections_busy")
             upstream = await self._connector.connect(self, seconds)
-        except UpstreamError:
-            if self.latency is not None:
+        except BaseException as error:
+            row.add(self._opened, -1)
+            if self.latency is not None and isinstance(error, UpstreamError):
                 self.latency.failed(0.0, self._plane.ticker.now)
             raise
-        finally:
-            row.add(self._opened, -1)  # from here on the connection counts itself
+        upstream.is_counted = True
         life = self._plane.snapshot.upstream_life_seconds
         if life:
             upstream.expires = self._plane.ticker.now + life * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311

@@ -102,5 +102,5 @@ def seconds_told(head: bytes) -> float | None:
         return float(value) if len(value) < 10 else None
     try:
         return max(parsedate_to_datetime(value.decode("latin-1")).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

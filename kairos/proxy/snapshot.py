@@ -1,7 +1,8 @@
 """Build what a config generation needs: the router, and where its routes lead."""
 
+import logging
 import random
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -42,6 +43,8 @@ from kairos.traffic.transform import RequestChange, ResponseChange
 Known = Mapping[tuple[Pool, int], Target]
 """The targets that a route has, by pool and weight."""
 NOTHING_KNOWN: Known = {}
+
+_log = logging.getLogger("kairos.proxy")
 
 
 class SnapshotBuilder:
@@ -121,6 +124,7 @@ class SnapshotBuilder:
             request_change=RequestChange(route.request_change) if route.request_change is not None else None,
             response_change=ResponseChange(route.response_change) if route.response_change is not None else None,
         )
+        _enter(targets, destination)
         if names:
             endpoints.keep(destination, self._move)
         return entry_of(route, destination)
@@ -133,9 +137,10 @@ class SnapshotBuilder:
             for target in set(targets).difference(before.values()):
                 target.came_up_at = self._plane.ticker.now
         destination.targets = tuple(targets)
+        _enter(targets, destination)
         destination.balancer = self._balancer(route, targets)
         for pool in {pool for pool, _ in before}.difference(target.pool for target in targets):
-            pool.leave()
+            pool.leave(destination)
 
     def _filters(self, route: Route, policy: cors.CorsPolicy | None) -> list[Filter]:
         filters: list[Filter] = []
@@ -177,19 +182,30 @@ class SnapshotBuilder:
                 self._add_breaker(target, route.breaker)
             target.ejection = None
             if route.outlier is not None and len(targets) > 1:
-                word = self._zone.word(f"ejection {target.pool.address}".encode())
-                outlier = route.outlier
-                target.ejection = Ejection(self._zone.cells, word, outlier.errors, outlier.base, outlier.longest)
+                word, outlier = self._word(f"ejection {target.pool.address}".encode()), route.outlier
+                if word is not None:
+                    target.ejection = Ejection(self._zone.cells, word, outlier.errors, outlier.base, outlier.longest)
         return targets
 
     def _add_breaker(self, target: Target, settings: Breaker) -> None:
         cells = self._zone.cells
         about = target.key if settings.is_own else target.pool.address.encode()
-        word = self._zone.word(b"breaker " + about)
+        word = self._word(b"breaker " + about)
+        if word is None:
+            return
         target.breaker = breaker.Breaker(cells, word, settings.failures, settings.successes, settings.seconds)
         target.counts_status = frozenset(settings.statuses) or None
-        if settings.minimum:
-            target.volume, target.minimum = Volume(cells, self._zone.word(b"volume " + about)), settings.minimum
+        volume = self._word(b"volume " + about) if settings.minimum else None
+        if volume is not None:
+            target.volume, target.minimum = Volume(cells, volume), settings.minimum
+
+    def _word(self, key: bytes) -> int | None:
+        """Return the word of a key; None if there is no room, for what many share is the state of none."""
+        word = self._zone.word(key)
+        if word == self._zone.shared_word:
+            _log.error("the shared memory has no room for the state of %s", key.decode())
+            return None
+        return word
 
     def _crowd(self, route: Route) -> Crowd | None:
         limits = route.concurrency
@@ -233,6 +249,11 @@ class SnapshotBuilder:
     def _position(self, route: Route) -> partial[int]:
         """Return the shared counter of a route's turns: the same for all workers, and after a reload."""
         return partial(self._zone.cells.fetch_add, self._zone.word(f"turns {_key(route)}".encode()), 1)
+
+
+def _enter(targets: Iterable[Target], destination: ProxyRoute) -> None:
+    for target in targets:
+        target.pool.routes.add(destination)
 
 
 def _key(route: Route) -> str:

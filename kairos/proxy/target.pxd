@@ -31,16 +31,17 @@ cdef class Target:
     cdef public Py_ssize_t most_connections
 
     @cython.locals(ejection=Ejection)
-    cpdef bint is_well(self, double now) except -1
+    cpdef bint is_up(self, double now) except -1
+
+    cpdef bint is_ready(self, double now) except -1
 
     @cython.locals(breaker=Breaker)
     cpdef int take(self, double now) except -1
 
     cpdef bint is_full(self) except -1
 
-    @cython.locals(breaker=Breaker)
-    cpdef answered(self, double now, Py_ssize_t status, bint is_probe)
-
+    cpdef succeeded(self, double now, bint is_probe)
+    cpdef abandoned(self)
     cpdef failed(self, double now, bint is_probe, str why)
     cpdef erred(self, double now, bint others_are_well)
 

@@ -24,9 +24,9 @@ _log = logging.getLogger("kairos.resilience")
 class Target:
     """One backend of one route.
 
-    How it works: the exchange asks the targets in order of choice with `is_well` and `take`, and reports to the one it
-    took with `answered` or `failed`. What the backend shares with other routes and workers is in the breaker, the
-    ejection and the pool; `is_down` and `came_up_at` are written by whoever checks its health.
+    How it works: the exchange asks the targets in order of choice with `is_up`, `is_ready` and `take`, and reports to
+    the one it took with `succeeded`, `failed` or `abandoned`. What the backend shares with other routes and workers is
+    in the breaker, the ejection and the pool; `is_down` and `came_up_at` are written by whoever checks its health.
     """
 
     __slots__ = (
@@ -70,11 +70,13 @@ class Target:
         self.most_requests = 0  # at a time, over all workers; 0 is any number
         self.most_connections = 0
 
-    def is_well(self, now: float) -> bool:
-        """Say whether it is to be preferred. One that has just come back says yes to some only."""
+    def is_up(self, now: float) -> bool:
+        """Say whether nothing speaks against it: neither its checks nor its answers."""
         ejection = self.ejection
-        if self.is_down or (ejection is not None and ejection.is_out(now)):
-            return False
+        return not self.is_down and (ejection is None or not ejection.is_out(now))
+
+    def is_ready(self, now: float) -> bool:
+        """Say whether to prefer it. One that has just come back says yes to some requests only."""
         return self.slow_start == 0 or self._ramp(now) >= random()  # noqa: S311
 
     def take(self, now: float) -> int:
@@ -88,17 +90,17 @@ class Target:
         """Say whether it has as many requests as it may have. The one that asks is not among them yet."""
         return self.loads is not None and self.loads.load(self.number) >= self.most_requests
 
-    def answered(self, now: float, status: int, is_probe: bool) -> None:
-        """Note the status of an answer, for the breaker."""
-        breaker = self.breaker
-        if breaker is None:
-            return
-        if self.counts_status is not None and status in self.counts_status:
-            self.failed(now, is_probe, f"{self.pool.address} answered {status}")
-            return
-        breaker.succeeded(is_probe)
+    def succeeded(self, now: float, is_probe: bool) -> None:
+        """Note that it has answered."""
+        if self.breaker is not None:
+            self.breaker.succeeded(is_probe)
         if self.volume is not None:
             self.volume.add(now)
+
+    def abandoned(self) -> None:
+        """Note that a probe has told nothing."""
+        if self.breaker is not None:
+            self.breaker.abandoned()
 
     def failed(self, now: float, is_probe: bool, why: str) -> None:
         """Note that it could not be reached, or did not answer."""

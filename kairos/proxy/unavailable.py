@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from kairos.proxy.generation import ProxyRoute
     from kairos.proxy.target import Target
 
+SETTING = "concurrency.max_requests_per_backend"
+
 
 def is_busy(choices: "Sequence[Target]") -> bool:
     """Say whether a backend would take requests if it had fewer."""
@@ -23,8 +25,11 @@ def reason(choices: "Sequence[Target]", now: float) -> KairosError:
     full = [target for target in takers if target.is_full()]
     if full:
         most = full[0].most_requests
-        return Overloaded(most, setting="concurrency.max_requests_per_backend", reason="backends_busy")
-    return CircuitOpen(min(target.breaker.seconds_left(now) for target in takers if target.breaker is not None))
+        return Overloaded(most, setting=SETTING, reason="backends_busy")
+    waits = [target.breaker.seconds_left(now) for target in takers if target.breaker is not None]
+    if not any(waits):  # there is room by now, which another worker has made
+        return Overloaded(takers[0].most_requests, setting=SETTING, reason="backends_busy")
+    return CircuitOpen(min(waits))
 
 
 def too_late(route: "ProxyRoute", message: str) -> UpstreamTimeout:

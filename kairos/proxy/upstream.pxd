@@ -21,6 +21,7 @@ cdef class Upstream:
     cdef bytes _buffer
     cdef object _chunks
     cdef Exchange _exchange
+    cdef bint _has_left
     cdef bint _is_last_call
     cdef bint _is_paused
     cdef bint _keep_alive
@@ -40,6 +41,7 @@ cdef class Upstream:
     cdef public double idle_seconds
     cdef public double idle_since
     cdef public bint is_closing
+    cdef public bint is_counted
     cdef public bint is_reused
     cdef public Py_ssize_t requests
 

@@ -52,6 +52,7 @@ class Upstream:
         "_buffer",
         "_chunks",
         "_exchange",
+        "_has_left",
         "_is_last_call",
         "_is_paused",
         "_keep_alive",
@@ -71,6 +72,7 @@ class Upstream:
         "idle_seconds",
         "idle_since",
         "is_closing",
+        "is_counted",
         "is_reused",
         "requests",
     )
@@ -82,6 +84,7 @@ class Upstream:
         self._socket = sock
         self._spare: socket.socket | None = None  # the same socket, to read what is left when a write has failed
         self._exchange: Exchange | None = None
+        self._has_left = False  # something of the request that came before its last piece
         self._left = _IDLE
         self._asked_at = 0.0  # when the request had been sent, if the latency of the backend is measured
         self._buffer = b""
@@ -97,6 +100,7 @@ class Upstream:
         self.idle_seconds = 0.0  # before its current request, or a tick less
         self.idle_since = 0.0  # by the precise clock
         self.is_closing = False
+        self.is_counted = False  # among the connections of the pool
         self.is_reused = False
         self.requests = 0
 
@@ -109,12 +113,15 @@ class Upstream:
         self.deadline = _NEVER  # until the request has been sent
         self.is_reused = self.requests > 0
         self.requests += 1
+        self._has_left = False
         self._sent = len(data)
         self._asked_at = 0.0
         self._write(data)
 
     def write(self, data: bytes) -> None:
         """Send more of the request's body."""
+        if self._unsent() < self._sent:
+            self._has_left = True
         self._sent += len(data)
         if self._spare is None and self._socket is not None and not self._pool.is_tls:
             with suppress(OSError):  # no descriptor is left, or the connection is: then there is only no second look
@@ -137,7 +144,8 @@ class Upstream:
         """Read no more until `resume_reading`: the client is slow, and that is not the backend's silence."""
         if not self._is_paused and not self.is_closing:
             self._is_paused = True
-            self.deadline = _NEVER
+            if self._left != _AWAITS_HEAD:
+                self.deadline = _NEVER
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
@@ -182,7 +190,6 @@ class Upstream:
         self._unsent = self._transport.get_write_buffer_size
         self._plane.ticker.watch(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, 1)
-        self._pool.opened(1)
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
@@ -216,7 +223,8 @@ class Upstream:
         self._socket = None
         self._plane.ticker.forget(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, -1)
-        self._pool.opened(-1)
+        if self.is_counted:
+            self._pool.opened(-1)
         if self._spare is not None:
             self._read_what_is_left(self._spare)
         if self._exchange is None:
@@ -226,7 +234,7 @@ class Upstream:
                 self._pool.met_stale(self)
             reason = "stale_reuse" if self.is_reused else "closed_before_head"
             # A write that failed at once took nothing: then even a POST has not been seen by anybody.
-            was_refused = isinstance(exc, BrokenPipeError) and self._sent <= WHOLE_WRITE
+            was_refused = isinstance(exc, BrokenPipeError) and self._sent <= WHOLE_WRITE and not self._has_left
             retry = Retry.ALWAYS if was_refused else Retry.IDEMPOTENT
             self._fail(UpstreamError("the connection was closed", reason=reason, retry=retry))
         else:
