@@ -114,8 +114,8 @@ class ZoneReader:
             self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         defaults = {name: parameter.default for name, parameter in inspect.signature(Zone).parameters.items()}
         zone = layout.Layout(workers, defaults["columns"], defaults["words"])
-        if len(self._memory) != zone.cells * CELL_BYTES:
-            raise LoadError("the gateway's shared memory has another size than its source says: rebuild it")
+        if len(self._memory) < zone.cells * CELL_BYTES:  # what is guarded comes last, and its size is a setting
+            raise LoadError("the gateway's shared memory is smaller than its source says: rebuild it")
         self._rows = [zone.row(slot) for slot in range(workers)]
 
     def each(self, index: int) -> list[int]:
