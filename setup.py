@@ -70,6 +70,12 @@ def module_name(source: str) -> str:
 class AllOrNothing(build_ext):
     """Compile every extension; if one fails, say why and install pure Python: compiled modules cimport each other."""
 
+    def finalize_options(self) -> None:
+        """Compile as many files at a time as there are processors."""
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = os.cpu_count()
+
     def run(self) -> None:
         """Build, or fall back."""
         inplace = self.inplace
@@ -102,6 +108,7 @@ class AllOrNothing(build_ext):
             self.extensions,
             language_level=3,
             build_dir=None if TRACE else "build/cython",
+            nthreads=os.cpu_count() or 1,
             compiler_directives={"linetrace": TRACE, "annotation_typing": False},  # types come from the .pxd files
         )
         for extension in self.extensions:
