@@ -28,6 +28,7 @@ def limits(block: Limits | None) -> document.Limits:
         target_bytes=block.max_target_bytes,
         requests=block.max_requests_per_worker,
         response_head_bytes=block.max_response_header_bytes,
+        connections=block.max_connections_per_worker,
     )
 
 

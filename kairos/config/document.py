@@ -40,6 +40,8 @@ class Limits:
     target_bytes: int = 8 << 10
     requests: int = 16_384
     response_head_bytes: int = 32 << 10
+    connections: int = 0
+    """From clients, in one worker; 0 is any number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from kairos._speedups import count_lines, head_end
-from kairos.errors import BadRequest, KairosError
+from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
 from kairos.proxy import limits
@@ -100,6 +100,10 @@ class Downstream:
         plane.ticker.watch(self)
         plane.row.add(layout.CONNECTIONS_ACCEPTED, 1)
         plane.row.add(layout.CONNECTIONS_OPEN, 1)
+        most = plane.snapshot.settings.limits.connections
+        if most and len(plane.downstreams) > most:
+            setting, reason = "limits.max_connections_per_worker", "too_many_connections"
+            self._refuse(Overloaded(most, setting=setting, reason=reason), b"")
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
@@ -348,7 +352,7 @@ class Downstream:
 
     # Ends.
 
-    def _refuse(self, error: BadRequest, request: bytes) -> None:
+    def _refuse(self, error: KairosError, request: bytes) -> None:
         """Answer a request that could not be read, and close."""
         plane = self.plane
         row = plane.row

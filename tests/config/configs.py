@@ -85,6 +85,7 @@ STRICT: dict[str, Any] = {
         "max_headers": 50,
         "max_target_bytes": 2048,
         "max_requests_per_worker": 1000,
+        "max_connections_per_worker": 5000,
         "max_response_header_bytes": 16384,
         "rate_limit_memory_bytes": 16777216,
     },

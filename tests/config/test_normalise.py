@@ -55,7 +55,7 @@ def test_whom_the_gateway_believes_and_what_it_tells_comes_from_the_file(operato
 def test_every_limit_and_timeout_comes_from_the_file(operator: Operator) -> None:
     settings = operator.document(STRICT).settings
 
-    assert settings.limits == Limits(1024, 4096, 50, 2048, 1000, 16384)
+    assert settings.limits == Limits(1024, 4096, 50, 2048, 1000, 16384, 5000)
     assert settings.timeouts == Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500, 3.0, False)
     for given in (settings.limits, settings.timeouts):
         assert not [field.name for field in fields(given) if getattr(given, field.name) == field.default]
@@ -65,7 +65,7 @@ def test_a_route_has_its_own_limits_and_timeouts_and_else_those_of_the_gateway(o
     own, other = operator.document(STRICT).routes[1], operator.document(STRICT).routes[0]
 
     assert (other.limits, other.timeouts) == (
-        Limits(1024, 4096, 50, 2048, 1000, 16384),
+        Limits(1024, 4096, 50, 2048, 1000, 16384, 5000),
         Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500, 3.0, False),
     )
     assert (own.limits, own.timeouts) == (

@@ -106,6 +106,26 @@ def test_a_worker_takes_a_bounded_number_of_requests(world: World, small: Peer, 
     assert all(masked(client.receives()) == OK_SENT for client in clients)
 
 
+def test_a_worker_has_a_bounded_number_of_connections(world: World, server: Server) -> None:
+    world.configure(world.route("/{rest...}", server), limits=Limits(connections=2))
+    clients = [world.client() for _ in range(2)]
+    late = world.client()
+
+    answer = late.receives()
+    assert status_of(answer) == 503
+    assert error_of(answer)["reason"] == "too_many_connections"
+    assert b"\r\nRetry-After: 1\r\n" in answer
+    assert b"\r\nConnection: close\r\n" in answer
+    late.sends(GET)
+    late.leaves()
+
+    clients[0].leaves()
+    other = world.client()
+    other.sends(GET)
+    server.connection.sends(OK)
+    assert masked(other.receives()) == OK_SENT
+
+
 def test_the_operator_hears_of_the_limit_and_what_was_measured(
     world: World, small: Peer, caplog: pytest.LogCaptureFixture
 ) -> None:

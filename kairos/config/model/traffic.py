@@ -73,6 +73,8 @@ class Limits(Block):
     """The longest request target, which is the path with the query; else 414."""
     max_requests_per_worker: Annotated[int, Field(ge=1, le=U32)] = 16_384
     """How many requests one worker may have in progress at a time; else 503."""
+    max_connections_per_worker: Annotated[int, Field(ge=0, le=U32)] = 0
+    """How many clients' connections one worker may have open; 0 is any number. More get 503 and are closed."""
     max_response_header_bytes: HeaderBytes = 32 * 1024
     """The longest head of a backend's response; else 502."""
     rate_limit_memory_bytes: Annotated[int, Field(ge=2**20, le=2**40)] = 64 * 2**20
