@@ -69,7 +69,7 @@ def test_a_route_has_its_own_limits_and_timeouts_and_else_those_of_the_gateway(o
         Timeouts(10.0, 30.5, 20.0, 256, 0.5, 2.0, 5.0, 8.0, 7.0, 3.0, 600.0, 500, 3.0, False),
     )
     assert (own.limits, own.timeouts) == (
-        Limits(2048, 2048, 20, 1024, 1000, 16384),
+        Limits(2048, 2048, 20, 1024, 1000, 16384, 5000),
         Timeouts(10.0, 30.5, 21.0, 0, 1.0, 2.0, 6.0, 9.5, 0.0, 3.0, 600.0, 500, 3.0, False),
     )
 
