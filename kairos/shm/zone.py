@@ -57,6 +57,10 @@ class Zone:
         self._names = Names(self._memory, self.cells, self._layout.names, columns, self._hash_key)
         self._table = Table(self.cells, self._layout.table, words, layout.ENTRY_CELLS, self._hash_key)
 
+    def close(self) -> None:
+        """Let go of the file. Nobody in this process may use the zone after that."""
+        os.close(self.fd)
+
     @property
     def slots(self) -> int:
         """How many workers the zone has room for."""

@@ -359,7 +359,7 @@ def test_a_pool_that_leaves_keeps_no_connection_until_it_is_wanted_again(world: 
     idle, busy, later = (opened(world, pool) for _ in range(3))
     pool.give(idle)
 
-    pool.leave(None)
+    pool.leave(server)
     pool.give(busy)
     assert (idle.is_closing, busy.is_closing) == (True, True)
 

@@ -264,6 +264,7 @@ class World:
         assert self.count(layout.UPSTREAM_OPEN) == 0
         assert sum(self.responses()) == self.count(layout.REQUESTS)
         assert not self.plane.downstreams
+        self.zone.close()
 
 
 def plane_on(loop: asyncio.AbstractEventLoop) -> DataPlane:

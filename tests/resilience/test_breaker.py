@@ -165,11 +165,13 @@ def test_counts_end_somewhere(zone: Zone) -> None:
 
 @given(now=st.floats(0, 1e9), seconds=st.floats(0.001, 1e6))
 def test_any_time_is_kept_to_the_millisecond(now: float, seconds: float) -> None:
-    breaker = breaker_in(Zone(1, columns=8, words=8), 1, 1, seconds)
+    zone = Zone(1, columns=8, words=8)
+    breaker = breaker_in(zone, 1, 1, seconds)
     breaker.failed(now, False)
 
     assert abs(breaker.seconds_left(now) - seconds) <= 0.0011
     assert breaker.take(now + seconds + 0.002) == PROBE
+    zone.close()
 
 
 class Workers(RuleBasedStateMachine):
@@ -181,6 +183,9 @@ class Workers(RuleBasedStateMachine):
         self.breakers = [breaker_in(self.zone), breaker_in(self.zone)]
         self.now = 1000.0
         self.under_way: list[tuple[bool, float]] = []  # whether it is a probe, and since when
+
+    def teardown(self) -> None:
+        self.zone.close()
 
     @rule(worker=st.integers(0, 1))
     def begins(self, worker: int) -> None:

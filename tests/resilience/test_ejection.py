@@ -96,7 +96,8 @@ def test_workers_share_it(zone: Zone) -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans(), st.booleans()), max_size=200))
 def test_it_is_never_out_for_longer_than_the_limit(events: list[tuple[float, bool, bool]]) -> None:
-    ejection, now = ejection_in(Zone(1, columns=8, words=8), errors=2), 1000.0
+    zone = Zone(1, columns=8, words=8)
+    ejection, now = ejection_in(zone, errors=2), 1000.0
     for seconds, is_error, may_eject in events:
         now += seconds
         if is_error:
@@ -104,6 +105,7 @@ def test_it_is_never_out_for_longer_than_the_limit(events: list[tuple[float, boo
         else:
             ejection.succeeded()
         assert ejection.returned_at() <= now + 300.001
+    zone.close()
 
 
 def test_volume_counts_the_last_spans() -> None:

@@ -98,6 +98,7 @@ def test_the_state_is_that_of_the_whole_past(results: list[bool], thresholds: Th
     assert health.changes == len(changes)
     assert health.changed_at == (changes[-1] if changes else 0)
     assert [new.is_down for new in news if new] == [index % 2 == 0 for index in range(len(changes))]
+    zone.close()
 
 
 class Contended:

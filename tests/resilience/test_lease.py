@@ -14,11 +14,14 @@ STEP = 0.25
 @pytest.fixture
 def leases() -> list[Lease]:
     return of_workers(3)
+ZONE = Zone(1, columns=1, words=2)  # one for all tests: each has a file
+
 
 
 def of_workers(count: int) -> list[Lease]:
-    zone = Zone(1, columns=1, words=2)
-    return [Lease(zone.cells, zone.word(b"lease"), slot) for slot in range(count)]
+    word = ZONE.word(b"lease")
+    ZONE.cells.store(word, 0)
+    return [Lease(ZONE.cells, word, slot) for slot in range(count)]
 
 
 def test_whoever_comes_first_has_it(leases: list[Lease]) -> None:
