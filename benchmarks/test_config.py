@@ -39,7 +39,7 @@ def test_load_a_config_of_10_000_routes(benchmark: BenchmarkFixture, path: Path)
     loaded = benchmark.pedantic(load, (path, {}), rounds=5, warmup_rounds=1)
 
     assert len(loaded.document.routes) == ROUTES
-    assert sum(finding.pointer.endswith("/retry") for finding in loaded.findings) == ROUTES
+    assert [finding.message for finding in loaded.findings if finding.level == "error"] == []
 
 
 def test_encode_a_document_of_10_000_routes(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
