@@ -322,7 +322,8 @@ class TestBackends:
             clients = [gateway.connect() for _ in range(6)]
             for number, client in enumerate(clients, 1):
                 client.request("GET", "/a")
-                while len(first.received) + len(second.received) < number:  # one that is on its way counts a moment later
+                # A request that is on its way to its backend counts a moment later.
+                while len(first.received) + len(second.received) < number:
                     gateway.request("GET", "/live")
             assert len(first.received) == 3
             second.release()
