@@ -30,6 +30,10 @@ INACTIVE = (
         for pattern in (where, where + "/strategy/Composite/*")
     ),
     Inactive("/server/tls", effect="the listener speaks plain HTTP"),
+    *(
+        Inactive(where + "/strict_transport_security", harmless=(False, True), effect="it is sent over TLS only")
+        for where in ("/security_headers", "/routers/*/security_headers")
+    ),
     Inactive("/ai"),
     Inactive("/metrics", has_switch=True),
     Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),

@@ -12,6 +12,7 @@ from tests.config.configs import STRICT, backend, config, router
 from tests.config.operators import Operator
 
 LIMIT: dict[str, Any] = {"requests_per_window": 10}
+HSTS = {"strict_transport_security": "max-age=60"}
 TLS = {"cert_file": "cert.pem", "key_file": "key.pem"}
 
 PROTECTION = [
@@ -31,6 +32,8 @@ WITHOUT_EFFECT = [
     (config(ai={"provider": "openai", "model": "x"}), "/ai"),
     (config(metrics={}), "/metrics"),
     (config(server={"tls": TLS}), "/server/tls"),
+    (config(security_headers=HSTS), "/security_headers/strict_transport_security"),
+    (config(router(security_headers=HSTS)), "/routers/0/security_headers/strict_transport_security"),
     (config(router(protocol="websocket")), "/routers/0/protocol"),
     (config(rate_limit={**LIMIT, "enable_redis": True}), "/rate_limit/enable_redis"),
     (config(router(rate_limit={**LIMIT, "enable_redis": True})), "/routers/0/rate_limit/enable_redis"),
@@ -75,6 +78,7 @@ def test_a_setting_without_its_feature_is_a_warning(operator: Operator, given: d
         config(rate_limit=LIMIT),
         config(jwt=None, rate_limit=None, access_list=None, ai=None, server={}),
         config(router(load_balancing_strategy="ip_hash", preserve_host=True, limits={}, timeouts={})),
+        config(security_headers={"strict_transport_security": False}),
         config(limits={}, timeouts={}, server={"trusted_proxies": [], "via": None, "forwarded": False}),
         config(cors={"enabled": False}, metrics={"enabled": False}),
         config(router(ai_policy={"enabled": False, "strategy": "latency_prediction"})),
@@ -89,7 +93,7 @@ def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
     shared: dict[str, Any] = {**LIMIT, "enable_redis": True}
     shared["strategy"] = {"Composite": [{**LIMIT, "enable_redis": True}]}
     with_tls["rate_limit"] = shared
-    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=shared)]
+    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=shared, security_headers=HSTS)]
     reported = {
         "/".join("*" if isinstance(step, int) else step for step in ("", *draft.path))
         for draft in inactive_settings(with_tls, allow=False)
