@@ -2,6 +2,7 @@
 
 from struct import Struct
 
+from kairos._speedups import FieldSet
 from kairos.protocols.http1.head import ResponseHead
 
 ANSWER, VARIANTS = b"A", b"V"
@@ -15,8 +16,8 @@ class Answer:
 
     `born_at` is when it was made, as far as one can know (RFC 9111 section 4.2.3). It is fresh until `stale_at`; after
     that it has to be validated, but may be sent meanwhile until `revalidate_until`, and if the backend fails until
-    `error_until`; never if it `is_strict`, whatever a client wants. `etag` and `modified` are what it is validated with. `raw` is the head as it came, but for what is
-    written anew each time, such as its length.
+    `error_until`; never if it `is_strict`, whatever a client wants. `etag` and `modified` are what it is validated
+    with. `raw` is the head as it came, but for what is written anew each time, such as its length.
     """
 
     __slots__ = (
@@ -101,11 +102,11 @@ class Variants:
 
     def __init__(self, name: bytes, fields: tuple[bytes, ...]) -> None:
         self.name = name
-        self.fields = fields
+        self.fields = FieldSet(fields)
 
     def encode(self) -> bytes:
         """Write it as the text of a label."""
-        return b"".join((VARIANTS, self.name, b",".join(self.fields)))
+        return b"".join((VARIANTS, self.name, b",".join(self.fields.names)))
 
 
 def decode(text: bytes, size: int) -> Answer | Variants:

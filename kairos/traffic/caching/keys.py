@@ -6,7 +6,6 @@ from hashlib import blake2b
 from operator import itemgetter
 from urllib.parse import unquote_to_bytes
 
-from kairos._speedups import FieldSet
 from kairos.protocols.http1.head import RequestHead
 from kairos.traffic.caching.answers import Variants
 
@@ -43,8 +42,9 @@ def place(host: bytes, path: bytes) -> bytes:
     return _PORT.sub(b"", host.lower()) + path
 
 
-def variant_key(variants: Variants, fields: FieldSet, request: RequestHead) -> bytes:
-    """Return the key of the variant that a request selects; `fields` are those of `variants`."""
+def variant_key(variants: Variants, request: RequestHead) -> bytes:
+    """Return the key of the variant that a request selects."""
+    fields = variants.fields
     digest = blake2b(digest_size=16)
     for name, value in zip(fields.names, fields.values(request.raw), strict=True):
         text = b"-" if value is None else b"+" + normal_value(name, value)

@@ -13,6 +13,8 @@ _DATE = FieldSet((b"date",))
 _LENGTH = FieldSet((b"content-length",))
 # RFC 9110 section 15.4.5: what a 304 has of the fields of the 200 for which it stands.
 _IN_304 = frozenset((b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary"))
+_PART = b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n"
+_NO_PART = b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */%d\r\nContent-Length: 0\r\n\r\n"
 
 
 class Served(NamedTuple):
@@ -55,8 +57,7 @@ def _part(answer: Answer, field: bytes) -> Served:
         return Served(answer.head, 0, answer.size)
     offset, size = found
     if not size:
-        raw = b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */%d\r\nContent-Length: 0\r\n\r\n" % answer.size
-        return Served(ResponseHead(raw, to_head=False), 0, 0)
-    about = b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n" % (offset, offset + size - 1, answer.size, size)
+        return Served(ResponseHead(_NO_PART % answer.size, to_head=False), 0, 0)
+    about = _PART % (offset, offset + size - 1, answer.size, size)
     raw = _LENGTH.copy_without(answer.raw, (b"HTTP/1.1 206 Partial Content\r\n",), (about,))
     return Served(ResponseHead(raw, to_head=False), offset, size)

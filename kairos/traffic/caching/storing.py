@@ -53,7 +53,7 @@ class Moments:
     wall: float
 
 
-class NotStored(Exception):  # noqa: N818 - a verdict, not an error
+class NotStored(Exception):
     """Why an answer is not stored, in a word for Cache-Status."""
 
 
@@ -94,6 +94,13 @@ def updated(answer: Answer, response: ResponseHead, policy: Cache, moments: Mome
     if b"no-store" in said or (b"private" in said and fields_named(said, b"private") is None):
         raise NotStored("no-store")
     return _dated(raw, answer.head.status, facts, said, policy, moments).completed(answer.size)
+
+
+def seen(response: ResponseHead) -> Answer:
+    """Return an answer as it is, to compare it with what a client has; it is not for storing."""
+    facts = Facts(*_FACTS.values(response.raw))
+    raw = _NOT_KEPT.copy_without(response.raw, (status_line(response.raw),), (b"\r\n",))
+    return Answer(raw, 0.0, 0.0, etag=facts.etag, modified=facts.modified).completed(0)
 
 
 def vary_fields(value: bytes | None) -> tuple[bytes, ...]:
@@ -182,11 +189,10 @@ def _allowances(said: Directives, policy: Cache) -> tuple[float, float]:
         return 0.0, 0.0
     is_shared = b"s-maxage" in said
     revalidate, error = seconds(said, b"stale-while-revalidate"), seconds(said, b"stale-if-error")
-    if revalidate is None:
-        revalidate = 0 if is_shared else policy.stale_while_revalidate
-    if error is None:
-        error = 0 if is_shared else policy.stale_if_error
-    return revalidate, error
+    return (
+        revalidate if revalidate is not None else 0.0 if is_shared else policy.stale_while_revalidate,
+        error if error is not None else 0.0 if is_shared else policy.stale_if_error,
+    )
 
 
 def _must_ask(said: Directives) -> bool:
