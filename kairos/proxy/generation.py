@@ -116,7 +116,8 @@ class ProxyRoute:
 class Snapshot:
     """An immutable generation; `entries` holds what was built from each line of its document.
 
-    `checked` are the routes with backends that are asked how they are; `has_cache` tells whether any route stores answers.
+    `checked` are the routes with backends that are asked how they are; `has_cache` tells whether any route stores
+    answers.
     """
 
     __slots__ = (

@@ -4,7 +4,6 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from kairos._speedups import FieldSet
 from kairos.errors import UpstreamError
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, ResponseHead
@@ -13,8 +12,8 @@ from kairos.routing.normalize import normalize
 from kairos.traffic.caching.answers import NAME_BYTES, Answer, Variants
 from kairos.traffic.caching.conditions import is_unchanged
 from kairos.traffic.caching.keys import variant_key
-from kairos.traffic.caching.serving import not_modified
-from kairos.traffic.caching.store import Entry, Label, Writer
+from kairos.traffic.caching.serving import Found, not_modified
+from kairos.traffic.caching.store import Label, Writer
 from kairos.traffic.caching.storing import Moments, NotStored, kept, seen, updated
 from kairos.traffic.caching.wishes import Asked
 
@@ -33,8 +32,8 @@ class Fetch:
 
     How it works: the first fetch of a key is its lead, and requests for the same wait. When the answer is stored they
     find it; if it cannot be, which the head tells, they all go to the backend by themselves; if the client of the lead
-    leaves, one of them is the next lead. `entry` and `answer` are what is stored but stale: the backend is asked
-    whether it still holds, and if the backend fails it may be sent instead.
+    leaves, one of them is the next lead. `found` is what is stored but stale: the backend is asked whether it still
+    holds, and if the backend fails it may be sent instead.
     """
 
     __slots__ = (
@@ -48,10 +47,9 @@ class Fetch:
         "_ticket",
         "_variants",
         "_writer",
-        "answer",
         "asked",
         "cache",
-        "entry",
+        "found",
         "key",
         "primary",
         "strips",
@@ -64,16 +62,14 @@ class Fetch:
         primary: bytes,
         key: bytes,
         asked: Asked | None,
-        entry: Entry | None = None,
-        answer: Answer | None = None,
+        found: Found | None = None,
     ) -> None:
         """`key` is that of the variant, if it is known by which fields the answers of `primary` vary."""
         self.cache = cache
         self.primary = primary
         self.key = key
         self.asked = asked
-        self.entry = entry
-        self.answer = answer
+        self.found = found
         self.strips = True  # the conditions and ranges of the client from the request
         self.waiters: list[Waiter] = []
         self._asked_at = 0.0
@@ -89,23 +85,19 @@ class Fetch:
 
     def why(self, now: float) -> bytes:
         """Return why the backend has to be asked, as Cache-Status calls it (RFC 9211 section 2.2)."""
-        if self.answer is not None:
-            return b"stale" if now >= self.answer.stale_at else b"request"
+        if self.found is not None:
+            return b"stale" if now >= self.found.answer.stale_at else b"request"
         return b"uri-miss" if self.key == self.primary else b"vary-miss"
 
     def can_store(self, head: RequestHead) -> bool:
         """Say whether the answer will be one to a whole GET request."""
         part = None if self.asked is None else self.asked.range
-        is_whole = part is None or part == _FROM_START or (self.answer is not None and self.answer.can_validate)
+        is_whole = part is None or part == _FROM_START or (self.found is not None and self.found.answer.can_validate)
         return head.method == b"GET" and is_whole
 
     def twin(self) -> "Fetch":
         """Return a fetch of the same for nobody in particular."""
-        return Fetch(self.cache, self.primary, self.key, None, self.entry, self.answer)
-
-    def forget_stored(self) -> None:
-        """Go on as if nothing was stored, since it cannot be read."""
-        self.entry = self.answer = None
+        return Fetch(self.cache, self.primary, self.key, None, self.found)
 
     def begin(self, exchange: "Exchange", *, is_lead: bool) -> None:
         """Let the exchange ask a backend, with a condition if something is stored."""
@@ -115,13 +107,10 @@ class Fetch:
         self._is_lead = is_lead
         if is_lead:
             desk.leads[self.key] = self
-        answer = self.answer
-        self.strips = answer is not None or not desk.goes_alone(self.key, exchange.now)
+        self.strips = self.found is not None or not desk.goes_alone(self.key, exchange.now)
         exchange.caching = self
-        if answer is not None and answer.etag is not None:
-            exchange.request_lines += b"If-None-Match: %b\r\n" % answer.etag
-        if answer is not None and answer.modified is not None:
-            exchange.request_lines += b"If-Modified-Since: %b\r\n" % answer.modified
+        if self.found is not None:
+            exchange.request_lines += _conditions(self.found.answer)
 
     # What the exchange reports.
 
@@ -131,8 +120,8 @@ class Fetch:
         None tells that what is stored is sent instead: at once after an error, or when a 304 has ended.
         """
         moments = Moments(self._asked_at, self.cache.desk.plane.time(), time.time())
-        if self.answer is not None and self.answer.can_validate and head.status == 304:
-            self._renew(head, moments)
+        if self.found is not None and self.found.answer.can_validate and head.status == 304:
+            self._renew(self.found, head, moments)
             return None
         if head.status in STALE_STATUSES and self._may_stand_in(exchange.now):
             exchange.drop_upstream()
@@ -167,8 +156,8 @@ class Fetch:
 
     def last(self, exchange: "Exchange", data: bytes) -> bytes | None:
         """Take the last piece of the body; None tells that what is stored has been sent instead."""
-        if self._is_renewed:
-            self._send_renewed(exchange)
+        if self._is_renewed and self.found is not None:
+            self._send_renewed(exchange, self.found)
             return None
         data = self.passed(data)
         if self._writer is not None:
@@ -183,13 +172,13 @@ class Fetch:
 
     def stands_in(self, exchange: "Exchange", status: int) -> bool:
         """Send what is stored instead of an error of this status, if that is allowed; say whether it was."""
-        entry, answer, now = self.entry, self.answer, exchange.now
-        if entry is None or answer is None or status < 500 or not self._may_stand_in(now):
+        found, now = self.found, exchange.now
+        if found is None or status < 500 or not self._may_stand_in(now):
             return False
         self.cache.desk.note_failed(self.key, now)
         self._release()
         exchange.caching = None
-        if not self.cache.serve(exchange, entry, answer, self.asked, b"fwd=stale; fwd-status=%d" % status):
+        if not self.cache.serve(exchange, found, self.asked, b"fwd=stale; fwd-status=%d" % status):
             exchange.reply(LocalReply.refusal(UpstreamError("the backend has failed", reason="stored_body_lost")))
         return True
 
@@ -227,10 +216,9 @@ class Fetch:
 
     def _marked(self, names: tuple[bytes, ...]) -> Variants:
         """Return by what the answers of the target vary: as it is known, or else under a new name."""
-        entry = self.cache.desk.store.find(self.primary)
-        opened = None if entry is None else self.cache.opened(entry)
-        if isinstance(opened, Variants) and opened.fields.names == names:
-            return opened
+        found = self.cache.find(self.primary)
+        if isinstance(found, Variants) and found.fields.names == names:
+            return found
         self._is_new = True
         return Variants(os.urandom(NAME_BYTES), names)
 
@@ -248,44 +236,41 @@ class Fetch:
 
     def _not_stored(self, now: float, status: int, why: str) -> None:
         """Let others go their own way; what is stored holds no longer if the backend has said something else."""
-        if self.entry is not None and status < 500 and why != "request-no-store":
+        if self.found is not None and status < 500 and why != "request-no-store":
             self.cache.desk.store.remove(self.key)
         self._share_nothing(now + (ALONE_SECONDS if status < 500 else FAILED_SECONDS))
 
     # Validation.
 
-    def _renew(self, head: ResponseHead, moments: Moments) -> None:
+    def _renew(self, found: Found, head: ResponseHead, moments: Moments) -> None:
         """Keep what is stored, with what the 304 says of it."""
-        entry, answer, store = self.entry, self.answer, self.cache.desk.store
-        assert entry is not None and answer is not None
+        store = self.cache.desk.store
         self._is_renewed = True
         try:
-            self.answer = updated(answer, head, self.cache.policy, moments)
+            answer = updated(found.answer, head, self.cache.policy, moments)
         except NotStored:
             store.remove(self.key)
             return
-        old = entry.label
-        label = Label(old.place, self.cache.tags(head) or old.tags, self.answer.useless_at, self.answer.encode())
-        renewed = store.refresh(self.key, entry, label, self._ticket)
-        if renewed is not None:
-            self.entry = renewed
+        old = found.entry.label
+        label = Label(old.place, self.cache.tags(head) or old.tags, answer.useless_at, answer.encode())
+        entry = store.refresh(self.key, found.entry, label, self._ticket)
+        self.found = Found(entry or found.entry, answer)
 
-    def _send_renewed(self, exchange: "Exchange") -> None:
-        entry, answer, now = self.entry, self.answer, exchange.now
-        assert entry is not None and answer is not None
-        if answer.stale_at > now:
+    def _send_renewed(self, exchange: "Exchange", found: Found) -> None:
+        now = exchange.now
+        if found.answer.stale_at > now:
             self.cache.desk.note_shared(self.key)
         else:
             self.cache.desk.note_alone(self.key, now + FAILED_SECONDS)
         self._release()
         exchange.caching = None
-        if not self.cache.serve(exchange, entry, answer, self.asked, b"fwd=stale; fwd-status=304"):
+        if not self.cache.serve(exchange, found, self.asked, b"fwd=stale; fwd-status=304"):
             exchange.reply(LocalReply.refusal(UpstreamError("the answer is lost", reason="stored_body_lost")))
 
     # The others.
 
     def _may_stand_in(self, now: float) -> bool:
-        return self.answer is not None and now < max(self.answer.error_until, self.answer.stale_at)
+        return self.found is not None and now < max(self.found.answer.error_until, self.found.answer.stale_at)
 
     def _share_nothing(self, until: float) -> None:
         self.cache.desk.note_alone(self.key, until)
@@ -300,3 +285,13 @@ class Fetch:
         for waiter in self.waiters:
             desk.plane.loop.call_soon(waiter.go_on)
         self.waiters.clear()
+
+
+def _conditions(answer: Answer) -> bytes:
+    """Return the lines that ask whether an answer still holds (RFC 9111 section 4.3.1)."""
+    lines = b""
+    if answer.etag is not None:
+        lines += b"If-None-Match: %b\r\n" % answer.etag
+    if answer.modified is not None:
+        lines += b"If-Modified-Since: %b\r\n" % answer.modified
+    return lines

@@ -33,7 +33,8 @@ def match(matcher: Matcher, head: RequestHead) -> Match:
     """Return the route that a PURGE is for: that of GET, if it takes any; raises what the matcher does."""
     found = matcher.match(b"GET", head.host, head.target)
     cache = cast("ProxyRoute", found.destination).cache
-    return found if cache is not None and cache.purgers is not None else matcher.match(head.method, head.host, head.target)
+    is_taken = cache is not None and cache.purgers is not None
+    return found if is_taken else matcher.match(head.method, head.host, head.target)
 
 
 def answers(exchange: "Exchange", cache: "RouteCache") -> bool:
@@ -48,12 +49,12 @@ def answers(exchange: "Exchange", cache: "RouteCache") -> bool:
     if tags:
         for tag in tags:
             store.purge_tag(tag)
-        done = {"purged": {"tags": [tag.decode("latin-1") for tag in tags]}}
+        done: dict[str, object] = {"tags": [tag.decode("latin-1") for tag in tags]}
     else:
         path = path[:-1] if below else path
         store.purge(cache.place(head.host, path), below=below)
-        done = {"purged": {"path": path.decode("latin-1"), "below": below}}
-    exchange.reply(LocalReply(200, orjson.dumps(done)))
+        done = {"path": path.decode("latin-1"), "below": below}
+    exchange.reply(LocalReply(200, orjson.dumps({"purged": done})))
     return False
 
 

@@ -1,8 +1,12 @@
 """The cache of one route: whether a request is answered from it, waits for another's answer, or asks a backend."""
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, cast
 
+import orjson
+
 from kairos._speedups import FieldSet
+from kairos.config.document import Route
 from kairos.config.policies import AccessList, Cache
 from kairos.errors import KairosError
 from kairos.filters import LocalReply
@@ -17,14 +21,17 @@ from kairos.proxy.caching.waiter import Waiter
 from kairos.security.access import AccessControl
 from kairos.traffic.caching.answers import Answer, Variants, decode
 from kairos.traffic.caching.keys import Keys, place, variant_key
-from kairos.traffic.caching.serving import served
-from kairos.traffic.caching.store import Entry
+from kairos.traffic.caching.serving import Found, served
 from kairos.traffic.caching.wishes import FACTS, NO_WISHES, NOTHING, Asked, Wishes, will_do, wishes
 
 if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
 
 _LINES = b"Age: %d\r\nCache-Status: kairos; %b; ttl=%d\r\n"
+
+
+CONDITIONS = (b"if-none-match", b"if-modified-since", b"range", b"if-range")
+"""What a backend does not get of the client's, so that the answer is a whole one."""
 
 
 class OnlyIfCached(KairosError):
@@ -60,21 +67,18 @@ class RouteCache:
         facts = FACTS.values(head.raw)
         asked = None if facts == NOTHING else Asked(*facts)
         primary = key = self.key(exchange)
-        entry, answer = self.desk.store.find(key), None
-        if entry is not None:
-            opened = self.opened(entry)
-            if isinstance(opened, Variants):
-                key = variant_key(opened, head)
-                entry = self.desk.store.find(key)
-                opened = None if entry is None else self.opened(entry)
-            answer = opened if isinstance(opened, Answer) else None
+        found = self.find(key)
+        if isinstance(found, Variants):
+            key = variant_key(found, head)
+            found = self.find(key)
         now = exchange.now
-        if answer is not None and now < answer.stale_at and (asked is None or not self.policy.obeys_clients):
+        is_asked = asked is not None and self.policy.obeys_clients
+        if isinstance(found, Found) and now < found.answer.stale_at and not is_asked:
             status = b"fwd=uri-miss; collapsed" if waited_until else b"hit"
-            if self.serve(exchange, entry, answer, asked, status):
+            if self.serve(exchange, found, asked, status):
                 return False
-            entry = answer = None
-        fetch = Fetch(self, primary, key, asked, entry, answer)
+            found = None
+        fetch = Fetch(self, primary, key, asked, found if isinstance(found, Found) else None)
         return self._decide(exchange, fetch, now, waited_until)
 
     def key(self, exchange: "Exchange") -> bytes:
@@ -91,24 +95,26 @@ class RouteCache:
         (value,) = self._tags.values(head.raw)
         return () if value is None else tuple(dict.fromkeys(value.replace(b",", b" ").split()))
 
-    def opened(self, entry: Entry) -> Answer | Variants:
-        """Return what is stored, read once for each hot copy."""
+    def find(self, key: bytes) -> Found | Variants | None:
+        """Return what is stored under a key; its label is read once for each hot copy."""
+        entry = self.desk.store.find(key)
+        if entry is None:
+            return None
         opened = entry.opened
         if opened is None:
             opened = entry.opened = decode(entry.label.text, entry.size)
-        return cast("Answer | Variants", opened)
+        return Found(entry, opened) if isinstance(opened, Answer) else cast("Variants", opened)
 
     def place(self, host: bytes, path: bytes) -> bytes:
         """Return what a purge calls the answers of a path."""
         return place(host, path) if self.policy.by_host else path
 
-    def serve(
-        self, exchange: "Exchange", entry: Entry, answer: Answer, asked: Asked | None, status: bytes
-    ) -> bool:
+    def serve(self, exchange: "Exchange", found: Found, asked: Asked | None, status: bytes) -> bool:
         """Send a stored answer; False if it cannot be read, and then nothing has been sent.
 
         `status` is what Cache-Status says of it (RFC 9211).
         """
+        entry, answer = found
         head, offset, size = served(answer, exchange.head, asked)
         body = entry.body
         if body is not None:
@@ -159,9 +165,10 @@ class RouteCache:
         self, exchange: "Exchange", fetch: Fetch, now: float, wanted: Wishes, waited_until: float
     ) -> bool:
         """Answer with what is stored, if this request may have it although it is stale; say whether it has."""
-        entry, answer, desk = fetch.entry, fetch.answer, self.desk
-        if entry is None or answer is None:
+        found, desk = fetch.found, self.desk
+        if found is None:
             return False
+        answer = found.answer
         has_failed = desk.has_failed(fetch.key, now)
         is_renewed = False
         if will_do(answer, wanted, now):
@@ -173,9 +180,9 @@ class RouteCache:
         if is_renewed:
             ask_in_background(exchange, fetch)
         status = b"fwd=uri-miss; collapsed" if waited_until and now < answer.stale_at else b"hit"
-        if self.serve(exchange, entry, answer, fetch.asked, status):
+        if self.serve(exchange, found, fetch.asked, status):
             return True
-        fetch.forget_stored()
+        fetch.found = None  # it cannot be read
         return False
 
 
@@ -184,3 +191,18 @@ def bypass(exchange: "Exchange") -> bool:
     exchange.lines += b"Cache-Status: kairos; fwd=bypass\r\n"
     return True
 
+
+
+def route_cache(route: Route, policy: Cache, desk: Desk, told: tuple[bytes, ...]) -> RouteCache:
+    """Make the cache of a route; `told` are the fields in which backends are told who was authenticated."""
+    counts = (
+        route.external_path,
+        route.internal_path,
+        route.hosts,
+        route.preserve_host,
+        route.request_change,
+        route.response_change,
+        (policy.query, policy.headers, policy.by_host),
+    )
+    identity = blake2b(orjson.dumps(counts), digest_size=8).digest()
+    return RouteCache(policy, desk, identity, Copies((*told, *CONDITIONS)))

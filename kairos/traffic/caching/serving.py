@@ -7,6 +7,7 @@ from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.traffic.caching.answers import Answer
 from kairos.traffic.caching.conditions import is_unchanged, range_holds
 from kairos.traffic.caching.ranges import span
+from kairos.traffic.caching.store import Entry
 from kairos.traffic.caching.wishes import Asked
 
 _DATE = FieldSet((b"date",))
@@ -15,6 +16,13 @@ _LENGTH = FieldSet((b"content-length",))
 _IN_304 = frozenset((b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary"))
 _PART = b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n"
 _NO_PART = b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */%d\r\nContent-Length: 0\r\n\r\n"
+
+
+class Found(NamedTuple):
+    """What is stored, and what is read of it."""
+
+    entry: Entry
+    answer: Answer
 
 
 class Served(NamedTuple):
