@@ -53,13 +53,13 @@ class Found:
 
 def is_storable(key: bytes, label: Label) -> bool:
     """Say whether a file has room for all this."""
-    variable = len(key) + len(label.place) + sum(map(len, label.tags)) + len(label.tags) + len(label.text)
-    return _BEGINNING + variable <= MOST_HEAD and all(0 < len(tag) <= MOST_TAG and 0 not in tag for tag in label.tags)
+    return length(key, label) <= MOST_HEAD and all(0 < len(tag) <= MOST_TAG and 0 not in tag for tag in label.tags)
 
 
-def length(head: Head) -> int:
+def length(key: bytes, label: Label) -> int:
     """Return where the body starts."""
-    return len(pack(head, 0))
+    tags = sum(map(len, label.tags)) + max(len(label.tags) - 1, 0)
+    return _BEGINNING + len(key) + len(label.place) + tags + len(label.text)
 
 
 def pack(head: Head, size: int) -> bytes:

@@ -92,7 +92,7 @@ class Purges:
         words.raise_to(self._cells, words.FLOOR, stamp)  # before anybody can miss the rules
         words.raise_to(self._cells, words.RETIRED, number)
         for path in self._directory.iterdir():
-            if int(path.name) <= number:
+            if path.name.isdigit() and int(path.name) <= number:
                 path.unlink(missing_ok=True)
 
     def _add(self, kind: bytes, text: bytes) -> None:

@@ -82,7 +82,8 @@ class FileStore:
         if not form.is_storable(key, label):
             self.refused()
             return None
-        return FileWriter(self, Head(key, label, ticket, ticket, os.urandom(8)), self.bounds.body)
+        most = min(self.bounds.body, self.bounds.files - form.length(key, label))
+        return FileWriter(self, Head(key, label, ticket, ticket, os.urandom(8)), most)
 
     def refresh(self, key: bytes, entry: Entry, label: Label, ticket: int) -> Entry | None:
         """Give the answer that `find` has returned a new label and the same body; None if it is gone meanwhile."""

@@ -17,11 +17,24 @@ PIECE = 256 << 10  # bytes that are kept in memory before they are written
 class FileWriter:
     """One answer. It is not stored if it gets larger than `most`, or if the store has no room for it."""
 
-    __slots__ = ("_counted", "_fd", "_head", "_is_over", "_most", "_parts", "_path", "_size", "_store", "_waiting")
+    __slots__ = (
+        "_counted",
+        "_fd",
+        "_head",
+        "_is_over",
+        "_most",
+        "_parts",
+        "_path",
+        "_size",
+        "_start",
+        "_store",
+        "_waiting",
+    )
 
     def __init__(self, store: "FileStore", head: Head, most: int) -> None:
         self._store = store
         self._head = head
+        self._start = form.length(head.key, head.label)  # of the body
         self._most = most
         self._parts: list[bytes] = []  # that are not written yet
         self._waiting = 0  # their bytes
@@ -101,9 +114,9 @@ class FileWriter:
             return
         if self._fd < 0:
             self._fd, self._path = self._store.files.create()
-            self._parts.insert(0, bytes(form.length(self._head)))  # no file has such a beginning that is whole
+            self._parts.insert(0, bytes(self._start))  # no file has such a beginning that is whole
         self._flush()
-        self._count(pages(form.length(self._head) + self._size))
+        self._count(pages(self._start + self._size))
 
     def _flush(self) -> None:
         data = memoryview(b"".join(self._parts))

@@ -64,6 +64,7 @@ def test_a_body_can_be_read_to_its_end_whatever_happens_to_the_file(one: FileSto
 
 def test_a_file_is_closed_when_nobody_reads_it(one: FileStore) -> None:
     stored(one, b"key", LARGE)
+    gc.collect()
     before = open_files()
     entries = [one.find(b"key") for _ in range(3)]
     assert open_files() == before + 3
