@@ -18,7 +18,7 @@ MOST_HEAD = 1 << 17  # bytes of all that comes before the body
 MOST_TAG = 1024
 
 _START = struct.Struct("<8sB3xI")  # magic, confirmed, check sum of what follows before the body
-_FIXED = struct.Struct("<IIIIQqqd8s")  # lengths of key, place, tags, text and body; born, ticket, useless_at, id
+_FIXED = struct.Struct("<IIIIQqd8s")  # lengths of key, place, tags, text and body; ticket, useless_at, id
 _BEGINNING = _START.size + _FIXED.size
 
 
@@ -28,15 +28,10 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """All that a file tells before its body.
-
-    `born` is the ticket of the request that brought the body, `ticket` that of the last one that brought anything;
-    `identity` tells two files apart.
-    """
+    """All that a file tells before its body. `ticket` is that of the request it answers, `identity` its own."""
 
     key: bytes
     label: Label
-    born: int
     ticket: int
     identity: bytes
 
@@ -66,7 +61,7 @@ def pack(head: Head, size: int) -> bytes:
     """Return what comes before a body of so many bytes."""
     label, tags = head.label, b"\0".join(head.label.tags)
     lengths = len(head.key), len(label.place), len(tags), len(label.text), size
-    fixed = _FIXED.pack(*lengths, head.born, head.ticket, label.useless_at, head.identity)
+    fixed = _FIXED.pack(*lengths, head.ticket, label.useless_at, head.identity)
     rest = b"".join((fixed, head.key, label.place, tags, label.text))
     return _START.pack(MAGIC, 0, crc32(rest)) + rest
 
@@ -76,7 +71,7 @@ def unpack(data: bytes) -> Found:
     if len(data) < _BEGINNING:
         raise Damaged("it is too short")
     magic, confirmed, check = _START.unpack_from(data)
-    key_size, place_size, tags_size, text_size, size, born, ticket, useless_at, identity = _FIXED.unpack_from(
+    key_size, place_size, tags_size, text_size, size, ticket, useless_at, identity = _FIXED.unpack_from(
         data, _START.size
     )
     place_at = _BEGINNING + key_size
@@ -87,5 +82,5 @@ def unpack(data: bytes) -> Found:
         raise Damaged("its head is not what was written")
     tags = data[tags_at:text_at]
     label = Label(data[place_at:tags_at], tuple(tags.split(b"\0")) if tags else (), useless_at, data[text_at:start])
-    head = Head(data[_BEGINNING:place_at], label, born, ticket, identity)
+    head = Head(data[_BEGINNING:place_at], label, ticket, identity)
     return Found(head, start, size, confirmed == CONFIRMED[0])

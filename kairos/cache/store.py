@@ -83,7 +83,7 @@ class FileStore:
             self.refused()
             return None
         most = min(self.bounds.body, self.bounds.files - form.length(key, label))
-        return FileWriter(self, Head(key, label, ticket, ticket, os.urandom(8)), most)
+        return FileWriter(self, Head(key, label, ticket, os.urandom(8)), most)
 
     def refresh(self, key: bytes, entry: Entry, label: Label, ticket: int) -> Entry | None:
         """Give the answer that `find` has returned a new label and the same body; None if it is gone meanwhile."""
@@ -95,7 +95,7 @@ class FileStore:
             or not form.is_storable(key, label)
         ):
             return None
-        head = Head(key, label, current.head.born, ticket, os.urandom(8))
+        head = Head(key, label, ticket, os.urandom(8))
         writer = FileWriter(self, head, current.size)
         for offset in range(0, current.size, COPIED):
             try:

@@ -8,7 +8,7 @@ from kairos.traffic.caching.store import Label
 
 
 def entry(size: int = 9_000) -> FileEntry:
-    head = Head(b"key", Label(b"", (), inf, b""), 0, 0, b"12345678")
+    head = Head(b"key", Label(b"", (), inf, b""), 0, b"12345678")
     return FileEntry(head, size, bytes(size), None, 0)
 
 

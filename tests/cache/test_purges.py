@@ -238,3 +238,16 @@ def test_the_directory_of_rules_may_have_strange_names(node: Node, filled: FileS
     sweep(filled, NOW + MINUTE)
 
     assert [path.name for path in node.rules()] == ["strange"]
+
+
+def test_a_purge_is_about_the_tags_that_an_answer_had_before_it(one: FileStore, other: FileStore) -> None:
+    stored(one, b"key", b"x", about=label(b"example.com/a"))
+    one.purge_tag(b"news")
+    entry = other.find(b"key")
+    assert entry is not None
+
+    assert other.refresh(b"key", entry, label(b"example.com/a", b"news"), other.ticket()) is not None
+    assert one.find(b"key") is not None
+
+    one.purge_tag(b"news")
+    assert other.find(b"key") is None
