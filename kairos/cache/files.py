@@ -18,6 +18,7 @@ from kairos.cache.purges import Purges
 from kairos.cache.usage import UNFINISHED, Usage, pages
 
 SMALL = 64 << 10  # bytes of a file that is read at once, and kept hot
+USUAL_HEAD = 4 << 10  # bytes in which most files have all that comes before the body
 USED_SECONDS = 60.0  # a file in use is marked so often, by each worker
 LATEST = 1 << 31  # seconds: later than that is never
 
@@ -76,8 +77,8 @@ class Files:
         """Read a file; None if what it has may not be used."""
         stat = os.fstat(file.fd)
         is_small = stat.st_size <= SMALL
-        data = os.pread(file.fd, SMALL if is_small else form.MOST_HEAD, 0)
-        found = form.unpack(data)
+        data = os.pread(file.fd, SMALL if is_small else USUAL_HEAD, 0)
+        found = form.unpack(data if form.is_whole(data) else os.pread(file.fd, form.MOST_HEAD, 0))
         head = found.head
         if head.key != key or stat.st_size != found.start + found.size:
             raise Damaged("it is not what belongs here")
@@ -142,9 +143,10 @@ class Files:
         self.unlink(path)
         self._cells.fetch_add(index, 1)  # whoever has read the file before that line sees this
 
-    def unlink(self, path: str, shard: int | None = None) -> int:
-        """Remove a file, if it is there; return how many pages that frees."""
-        freed = size_of(path)
+    def unlink(self, path: str, shard: int | None = None, freed: int | None = None) -> int:
+        """Remove a file, if it is there; return how many pages that frees, if that is not said."""
+        if freed is None:
+            freed = size_of(path)
         try:
             os.unlink(path)
         except OSError:
@@ -165,7 +167,8 @@ class Files:
         """Read what a file is; None if it is gone or damaged."""
         with suppress(OSError, Damaged):
             file = OpenFile(os.open(path, _READ))
-            return form.unpack(os.pread(file.fd, form.MOST_HEAD, 0)).head
+            data = os.pread(file.fd, USUAL_HEAD, 0)
+            return form.unpack(data if form.is_whole(data) else os.pread(file.fd, form.MOST_HEAD, 0)).head
         return None
 
     def _shard(self, path: str) -> int:

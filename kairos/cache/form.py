@@ -19,6 +19,7 @@ MOST_TAG = 1024
 
 _START = struct.Struct("<8sB3xI")  # magic, confirmed, check sum of what follows before the body
 _FIXED = struct.Struct("<IIIIQqd8s")  # lengths of key, place, tags, text and body; ticket, useless_at, id
+_LENGTHS = struct.Struct("<IIII")
 _BEGINNING = _START.size + _FIXED.size
 
 
@@ -46,14 +47,14 @@ class Found:
     is_confirmed: bool
 
 
-def is_storable(key: bytes, label: Label) -> bool:
-    """Say whether a file has room for all this."""
-    return length(key, label) <= MOST_HEAD and all(0 < len(tag) <= MOST_TAG and 0 not in tag for tag in label.tags)
+def is_storable(label: Label, start: int) -> bool:
+    """Say whether a file has room for this label, if the body starts there."""
+    return start <= MOST_HEAD and all(0 < len(tag) <= MOST_TAG and 0 not in tag for tag in label.tags)
 
 
 def length(key: bytes, label: Label) -> int:
     """Return where the body starts."""
-    tags = sum(map(len, label.tags)) + max(len(label.tags) - 1, 0)
+    tags = sum(map(len, label.tags)) + len(label.tags) - 1 if label.tags else 0
     return _BEGINNING + len(key) + len(label.place) + tags + len(label.text)
 
 
@@ -64,6 +65,11 @@ def pack(head: Head, size: int) -> bytes:
     fixed = _FIXED.pack(*lengths, head.ticket, label.useless_at, head.identity)
     rest = b"".join((fixed, head.key, label.place, tags, label.text))
     return _START.pack(MAGIC, 0, crc32(rest)) + rest
+
+
+def is_whole(data: bytes) -> bool:
+    """Say whether this beginning of a file has all that comes before the body."""
+    return len(data) >= _BEGINNING and _BEGINNING + sum(_LENGTHS.unpack_from(data, _START.size)) <= len(data)
 
 
 def unpack(data: bytes) -> Found:

@@ -42,7 +42,7 @@ class Room:
         candidates.sort(key=lambda file: _worth(file, now))
         wanted, freed = pages(size), 0
         for file in candidates[: -(-len(candidates) // FRACTION)]:
-            freed += self._files.unlink(file.path)
+            freed += self._files.unlink(file.path, freed=file.pages)
             self._row.add(layout.CACHE_EVICTED, 1)
             if freed >= wanted:
                 break

@@ -79,24 +79,16 @@ class FileStore:
 
     def begin(self, key: bytes, label: Label, ticket: int) -> FileWriter | None:
         """Begin to store an answer; None if it cannot be."""
-        if not form.is_storable(key, label):
-            self.refused()
-            return None
-        most = min(self.bounds.body, self.bounds.files - form.length(key, label))
-        return FileWriter(self, Head(key, label, ticket, os.urandom(8)), most)
+        return self._begin(key, label, ticket, self.bounds.body)
 
     def refresh(self, key: bytes, entry: Entry, label: Label, ticket: int) -> Entry | None:
         """Give the answer that `find` has returned a new label and the same body; None if it is gone meanwhile."""
         current = self.files.find(key, self.now)
-        if (
-            current is None
-            or not isinstance(entry, FileEntry)
-            or current.head.identity != entry.head.identity
-            or not form.is_storable(key, label)
-        ):
+        if current is None or not isinstance(entry, FileEntry) or current.head.identity != entry.head.identity:
             return None
-        head = Head(key, label, ticket, os.urandom(8))
-        writer = FileWriter(self, head, current.size)
+        writer = self._begin(key, label, ticket, current.size)
+        if writer is None:
+            return None
         for offset in range(0, current.size, COPIED):
             try:
                 if not writer.write(current.read(offset, COPIED)):
@@ -158,6 +150,14 @@ class FileStore:
             self._open()
         elif error.errno in (ENOSPC, EDQUOT):
             self._room.free(self.files.usage.total() // SPARE, self.now)
+
+    def _begin(self, key: bytes, label: Label, ticket: int, most: int) -> FileWriter | None:
+        start = form.length(key, label)
+        if not form.is_storable(label, start):
+            self.refused()
+            return None
+        head = Head(key, label, ticket, os.urandom(8))
+        return FileWriter(self, head, start, min(most, self.bounds.files - start))
 
     def _find_file(self, key: bytes) -> FileEntry | None:
         entry = self.files.find(key, self.now)

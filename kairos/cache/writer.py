@@ -31,10 +31,11 @@ class FileWriter:
         "_waiting",
     )
 
-    def __init__(self, store: "FileStore", head: Head, most: int) -> None:
+    def __init__(self, store: "FileStore", head: Head, start: int, most: int) -> None:
+        """`start` is where the body begins in the file."""
         self._store = store
         self._head = head
-        self._start = form.length(head.key, head.label)  # of the body
+        self._start = start
         self._most = most
         self._parts: list[bytes] = []  # that are not written yet
         self._waiting = 0  # their bytes
