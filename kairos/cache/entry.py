@@ -63,9 +63,9 @@ class FileEntry:
 
     @property
     def memory(self) -> int:
-        """About how many bytes it takes."""
+        """About how many bytes it takes, with what the rules keep of the label."""
         label = self.label
-        return OVERHEAD + len(self.head.key) + len(label.place) + len(label.text) + len(self.body or b"")
+        return OVERHEAD + len(self.head.key) + len(label.place) + 2 * len(label.text) + len(self.body or b"")
 
 
 class Hot:

@@ -5,6 +5,7 @@ more use. So a sweep needs no more than to look at it.
 """
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ USUAL_HEAD = 4 << 10  # bytes in which most files have all that comes before the
 USED_SECONDS = 60.0  # a file in use is marked so often, by each worker
 LATEST = 1 << 31  # seconds: later than that is never
 
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOATIME
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -61,7 +62,7 @@ class Files:
         rules, word = self._cells.load(words.RULES), self._cells.load(index)  # before the file: what comes later shows
         try:
             self.purges.learn(rules)
-            file = OpenFile(os.open(path, _READ))
+            file = opened(path)
             entry = self._read(file, key, word, now)
         except Damaged:
             entry = None
@@ -154,19 +155,23 @@ class Files:
         self.usage.add(self._shard(path) if shard is None else shard, -freed)
         return freed
 
-    def listed(self, shard: int) -> Iterator[Listed]:
-        """Look at all files of a shard."""
-        folder = place.UNFINISHED if shard == UNFINISHED else f"{place.FILES}/{shard:02x}"
-        with suppress(FileNotFoundError), os.scandir(f"{self._root}/{folder}") as entries:
-            for entry in entries:
+    def listed(self, shard: int, most: int | None = None) -> Iterator[Listed]:
+        """Look at all files of a shard, or at `most` of them that chance has chosen."""
+        folder = (
+            f"{self._root}/{place.UNFINISHED}" if shard == UNFINISHED else f"{self._root}/{place.FILES}/{shard:02x}"
+        )
+        with suppress(FileNotFoundError):
+            names = os.listdir(folder)
+            for name in names if most is None or len(names) <= most else random.sample(names, most):
+                path = f"{folder}/{name}"
                 with suppress(FileNotFoundError):
-                    stat = entry.stat(follow_symlinks=False)
-                    yield Listed(entry.path, pages(stat.st_size), stat.st_atime, stat.st_mtime)
+                    stat = os.stat(path, follow_symlinks=False)
+                    yield Listed(path, pages(stat.st_size), stat.st_atime, stat.st_mtime)
 
     def head_of(self, path: str) -> Head | None:
         """Read what a file is; None if it is gone or damaged."""
         with suppress(OSError, Damaged):
-            file = OpenFile(os.open(path, _READ))
+            file = opened(path)
             data = os.pread(file.fd, USUAL_HEAD, 0)
             return form.unpack(data if form.is_whole(data) else os.pread(file.fd, form.MOST_HEAD, 0)).head
         return None
@@ -174,6 +179,14 @@ class Files:
     def _shard(self, path: str) -> int:
         start = len(self._root) + len(place.FILES) + 2
         return int(path[start : start + 2], 16)
+
+
+def opened(path: str) -> OpenFile:
+    """Open a file to read it, and leave its times alone. Raises OSError."""
+    try:
+        return OpenFile(os.open(path, _READ | os.O_NOATIME))
+    except PermissionError:  # some file systems do not know who the owner is
+        return OpenFile(os.open(path, _READ))
 
 
 def set_times(file: str | int, used_at: float, useless_at: float) -> None:

@@ -47,7 +47,7 @@ class Bounds:
 class FileStore:
     """One worker's way to what is stored. `base` is where the directory of the cache is made, see `base_directory`."""
 
-    __slots__ = ("_cells", "_hot", "_log_at",  "_room", "_row", "_sweep", "bounds", "files", "now", "place")
+    __slots__ = ("_cells", "_hot", "_log_at", "_room", "_row", "_sweep", "bounds", "files", "now", "place")
 
     def __init__(self, zone: Zone, slot: int, base: Path, bounds: Bounds, now: float) -> None:
         """`now` is CLOCK_MONOTONIC; from then on `tick` tells it."""

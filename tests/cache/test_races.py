@@ -10,7 +10,20 @@ from kairos.cache import files, writer
 from kairos.cache.store import FileStore
 from tests.cache.stores import Node, body, label, stored
 
-STEPS = ("open", "write", "pwrite", "pread", "rename", "unlink", "utime", "stat", "fstat", "load", "fetch_add")
+STEPS = (
+    "open",
+    "write",
+    "pwrite",
+    "pread",
+    "rename",
+    "unlink",
+    "utime",
+    "stat",
+    "fstat",
+    "listdir",
+    "load",
+    "fetch_add",
+)
 MANY = 60
 
 
