@@ -79,15 +79,23 @@ class FileStore:
 
     def begin(self, key: bytes, label: Label, ticket: int) -> FileWriter | None:
         """Begin to store an answer; None if it cannot be."""
-        return self._begin(key, label, ticket, self.bounds.body)
+        return self._begin(key, label, ticket, self.bounds.body, os.urandom(8))
 
     def refresh(self, key: bytes, entry: Entry, label: Label, ticket: int) -> Entry | None:
         """Give the answer that `find` has returned a new label and the same body; None if it is gone meanwhile."""
         current = self.files.find(key, self.now)
         if current is None or not isinstance(entry, FileEntry) or current.head.identity != entry.head.identity:
             return None
-        writer = self._begin(key, label, ticket, current.size)
+        writer = self._begin(key, label, ticket, current.size, entry.head.identity)
         if writer is None:
+            return None
+        try:
+            if not self.files.is_wanted(writer.head, current.index):
+                return None
+            if self.files.relabel(current, writer.head, self.now):
+                return self.find(key)
+        except OSError as error:
+            self.failed(error)
             return None
         for offset in range(0, current.size, COPIED):
             try:
@@ -151,13 +159,12 @@ class FileStore:
         elif error.errno in (ENOSPC, EDQUOT):
             self._room.free(self.files.usage.total() // SPARE, self.now)
 
-    def _begin(self, key: bytes, label: Label, ticket: int, most: int) -> FileWriter | None:
-        start = form.length(key, label)
+    def _begin(self, key: bytes, label: Label, ticket: int, most: int, identity: bytes) -> FileWriter | None:
+        start = form.start_of(key, label)
         if not form.is_storable(label, start):
             self.refused()
             return None
-        head = Head(key, label, ticket, os.urandom(8))
-        return FileWriter(self, head, start, min(most, self.bounds.files - start))
+        return FileWriter(self, Head(key, label, ticket, identity), start, min(most, self.bounds.files - start))
 
     def _find_file(self, key: bytes) -> FileEntry | None:
         entry = self.files.find(key, self.now)

@@ -104,11 +104,35 @@ def test_a_removal_that_is_cut_off_leaves_the_answer_or_nothing(node: Node, one:
     assert deaths(node, lambda store: store.remove(b"key"), check) > 4
 
 
+@pytest.mark.parametrize("size", [100, LARGE])
+def test_a_refresh_that_is_cut_off_leaves_the_old_label_or_the_new(node: Node, one: FileStore, size: int) -> None:
+    turn = 0
+
+    def refresh(store: FileStore) -> None:
+        entry = store.find(b"key")
+        assert entry is not None
+        store.refresh(b"key", entry, label(text=b"new" * 100), store.ticket())
+
+    def check(is_done: bool) -> None:
+        nonlocal turn
+        turn += 1
+        entry = node.worker(0).find(b"key")
+        assert entry is not None
+        assert whole(entry) == b"old" * size
+        assert entry.label.text in ((b"new" * 100,) if is_done else (b"old", b"new" * 100))
+        sweep(one, NOW + turn * 40)
+        assert usage_is_right(node)
+        assert stored(one, b"key", b"old" * size, about=label(text=b"old"))
+
+    stored(one, b"key", b"old" * size, about=label(text=b"old"))
+    assert deaths(node, refresh, check) > 5
+
+
 def test_workers_that_are_killed_at_any_time_leave_whole_answers(node: Node, one: FileStore) -> None:
     chance = random.Random(5)
     keys = [b"%d" % number for number in range(20)]
     found = 0
-    for turn in range(40):
+    for turn in range(20):
         pid = os.fork()
         if pid == 0:
             _store_for_ever(node, keys, turn)

@@ -144,5 +144,5 @@ class Workers(RuleBasedStateMachine):
         shutil.rmtree(self.base)
 
 
-Workers.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Workers.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestWorkers = Workers.TestCase

@@ -1,5 +1,6 @@
 """Two workers at once: whatever one does between two steps of the other, all see what was done last."""
 
+import fcntl
 import os
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from kairos.cache import files, writer
 from kairos.cache.store import FileStore
-from tests.cache.stores import Node, body, label, stored
+from tests.cache.stores import Node, body, label, stored, whole
 
 STEPS = (
     "open",
@@ -52,6 +53,7 @@ def watched(node: Node, monkeypatch: pytest.MonkeyPatch) -> FileStore:
     store = node.workers[0]
     for module in (files, writer):
         monkeypatch.setattr(module, "os", Between(os))
+    monkeypatch.setattr(files, "fcntl", Between(fcntl))
     cells = Between(node.zone.cache)
     monkeypatch.setattr(store.files, "_cells", cells)
     monkeypatch.setattr(store.files.purges, "_cells", cells)
@@ -139,17 +141,59 @@ def test_of_two_that_are_stored_at_once_all_find_the_same(watched: FileStore, ot
     raise AssertionError("it has no end")
 
 
-def test_a_refresh_while_something_else_is_stored_or_removed(watched: FileStore, other: FileStore, node: Node) -> None:
+@pytest.mark.parametrize("size", [10, 500_000])
+@pytest.mark.parametrize("how", [*FORGET, "store"])
+def test_a_refresh_while_something_else_happens(
+    watched: FileStore, other: FileStore, node: Node, size: int, how: str
+) -> None:
+    do = FORGET.get(how, lambda store: stored(store, b"key", b"new"))
     for steps in range(MANY):
-        assert stored(other, b"key", b"old")
+        assert stored(other, b"key", bytes(size), about=ABOUT)
         entry = watched.find(b"key")
         ticket = watched.ticket()
         assert entry is not None
+        fresh = label(b"example.com/a", b"news", b"fresh")
         if not disturbed(
-            lambda: watched.refresh(b"key", entry, label(b"", b"fresh"), ticket),  # noqa: B023
+            lambda: watched.refresh(b"key", entry, fresh, ticket),  # noqa: B023
             steps,
-            lambda: other.remove(b"key"),
+            lambda: do(other),
         ):
             return
-        assert {store.find(b"key") for store in (watched, other, node.worker(1))} == {None}, steps
+        found = {body(store, b"key") for store in (watched, other, node.worker(1))}
+        assert found in ([{None}] if how != "store" else [{b"new"}, {bytes(size)}]), steps
+    raise AssertionError("it has no end")
+
+
+@pytest.mark.parametrize("size", [10, 500_000])
+def test_two_refreshes_at_once(watched: FileStore, other: FileStore, node: Node, size: int) -> None:
+    def refresh(store: FileStore, text: bytes) -> None:
+        entry = store.find(b"key")
+        assert entry is not None
+        store.refresh(b"key", entry, label(text=text * 1000), store.ticket())
+
+    assert stored(other, b"key", bytes(size))
+    for steps in range(MANY):
+        if not disturbed(lambda: refresh(watched, b"one"), steps, lambda: refresh(other, b"two")):
+            return
+        entries = [store.find(b"key") for store in (watched, other, node.worker(1))]
+        assert {entry and entry.label.text for entry in entries} in ({b"one" * 1000}, {b"two" * 1000}), steps
+        assert {entry and whole(entry) for entry in entries} == {bytes(size)}
+    raise AssertionError("it has no end")
+
+
+@pytest.mark.parametrize("size", [10, 500_000])
+def test_an_answer_that_is_read_while_it_is_refreshed(watched: FileStore, other: FileStore, size: int) -> None:
+    def refresh() -> None:
+        for turn in range(3):
+            entry = other.find(b"key")
+            assert entry is not None
+            assert other.refresh(b"key", entry, label(text=b"%d" % turn * 3000), other.ticket()) is not None
+
+    assert stored(other, b"key", bytes(size), about=label(text=bytes(3000)))
+    for steps in range(MANY):
+        if not disturbed(lambda: watched.find(b"key"), steps, refresh):
+            return
+        found = watched.find(b"key")
+        assert found is not None, steps
+        assert (found.label.text, whole(found)) == (b"2" * 3000, bytes(size))
     raise AssertionError("it has no end")
