@@ -63,9 +63,9 @@ class FileEntry:
 
     @property
     def memory(self) -> int:
-        """About how many bytes it takes."""
+        """About how many bytes it takes, with what the rules keep of the label."""
         label = self.label
-        return OVERHEAD + len(self.head.key) + len(label.place) + len(label.text) + len(self.body or b"")
+        return OVERHEAD + len(self.head.key) + len(label.place) + 2 * len(label.text) + len(self.body or b"")
 
 
 class Hot:
@@ -92,15 +92,15 @@ class Hot:
         self.drop(key)
         if entry.memory > self.most // 4:
             return
-        self.entries[key] = entry
-        self._memory += entry.memory
-        while self._memory > self.most:
+        while self._memory + entry.memory > self.most:
             oldest, candidate = next(iter(self.entries.items()))
-            if candidate.is_used and candidate is not entry:
+            if candidate.is_used:
                 candidate.is_used = False
                 self.entries.move_to_end(oldest)
             else:
                 self.drop(oldest)
+        self.entries[key] = entry
+        self._memory += entry.memory
 
     def drop(self, key: bytes) -> None:
         """Forget an entry, if it is there."""

@@ -4,7 +4,9 @@ The times of a file are its own: the access time says when it was last used, the
 more use. So a sweep needs no more than to look at it.
 """
 
+import fcntl
 import os
+import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,15 +15,17 @@ from pathlib import Path
 from kairos._speedups import Cells
 from kairos.cache import form, place, words
 from kairos.cache.entry import FileEntry, OpenFile
-from kairos.cache.form import Damaged, Head
+from kairos.cache.form import Damaged, Found, Head
 from kairos.cache.purges import Purges
 from kairos.cache.usage import UNFINISHED, Usage, pages
 
 SMALL = 64 << 10  # bytes of a file that is read at once, and kept hot
+USUAL_HEAD = 4 << 10  # bytes in which most files have all that comes before the body
+TRIES = 3  # to read a head: it may look damaged because others are renewing it
 USED_SECONDS = 60.0  # a file in use is marked so often, by each worker
 LATEST = 1 << 31  # seconds: later than that is never
 
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOATIME
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -60,10 +64,7 @@ class Files:
         rules, word = self._cells.load(words.RULES), self._cells.load(index)  # before the file: what comes later shows
         try:
             self.purges.learn(rules)
-            file = OpenFile(os.open(path, _READ))
-            entry = self._read(file, key, word, now)
-        except Damaged:
-            entry = None
+            entry = self._read(path, key, word, now)
         except OSError:
             return None
         if entry is None:
@@ -72,16 +73,22 @@ class Files:
         entry.index, entry.word, entry.rules, entry.used_at = index, word, rules, now
         return entry
 
-    def _read(self, file: OpenFile, key: bytes, word: int, now: float) -> FileEntry | None:
-        """Read a file; None if what it has may not be used."""
+    def _read(self, path: str, key: bytes, word: int, now: float) -> FileEntry | None:
+        """Read a file; None if what it has is of no use to anybody. Raises OSError."""
+        for _ in range(TRIES):
+            with suppress(Damaged):
+                return self._read_once(opened(path), key, word, now)
+        return None
+
+    def _read_once(self, file: OpenFile, key: bytes, word: int, now: float) -> FileEntry | None:
         stat = os.fstat(file.fd)
         is_small = stat.st_size <= SMALL
-        data = os.pread(file.fd, SMALL if is_small else form.MOST_HEAD, 0)
-        found = form.unpack(data)
+        data = os.pread(file.fd, SMALL if is_small else USUAL_HEAD, 0)
+        found = read_head(file.fd, data)
         head = found.head
         if head.key != key or stat.st_size != found.start + found.size:
             raise Damaged("it is not what belongs here")
-        if self.purges.cover(head) or not (found.is_confirmed or words.removed_at(word) <= head.ticket):
+        if self.purges.cover(head) or not (found.prefix.is_confirmed or words.removed_at(word) <= head.ticket):
             return None
         if not abs(now - stat.st_atime) < USED_SECONDS:
             set_times(file.fd, now, head.label.useless_at)
@@ -128,6 +135,31 @@ class Files:
                 os.mkdir(os.path.dirname(path), 0o700)
             os.rename(unfinished, path)
 
+    def relabel(self, entry: FileEntry, head: Head, now: float) -> bool:
+        """Write a new head into the file of a large entry that was found just now, and is wanted. Raises OSError.
+
+        False tells that this cannot be done: the file is small, the label too large, or somebody else does so too.
+        """
+        path, index = self.where(head.key)
+        if entry.body is not None:
+            return False
+        file = OpenFile(os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
+        fd = file.fd
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found = read_head(fd, os.pread(fd, USUAL_HEAD, 0))
+        except (BlockingIOError, Damaged):
+            return False
+        slots, slot = found.prefix.slot_size, 1 - found.prefix.slot
+        data = form.pack_head(head, found.size)
+        if len(data) > form.slot_room(slot, slots) or found.head.identity != head.identity:
+            return False
+        os.pwrite(fd, data, form.slot_at(slot, slots))
+        os.pwrite(fd, bytes((slot,)), form.SLOT_AT)
+        set_times(fd, now, head.label.useless_at)
+        self._cells.fetch_add(index, 1)
+        return True
+
     def is_wanted(self, head: Head, index: int) -> bool:
         """Say whether an answer has been purged or removed since it was asked for."""
         self.purges.learn(self._cells.load(words.RULES))
@@ -142,9 +174,10 @@ class Files:
         self.unlink(path)
         self._cells.fetch_add(index, 1)  # whoever has read the file before that line sees this
 
-    def unlink(self, path: str, shard: int | None = None) -> int:
-        """Remove a file, if it is there; return how many pages that frees."""
-        freed = size_of(path)
+    def unlink(self, path: str, shard: int | None = None, freed: int | None = None) -> int:
+        """Remove a file, if it is there; return how many pages that frees, if that is not said."""
+        if freed is None:
+            freed = size_of(path)
         try:
             os.unlink(path)
         except OSError:
@@ -152,25 +185,44 @@ class Files:
         self.usage.add(self._shard(path) if shard is None else shard, -freed)
         return freed
 
-    def listed(self, shard: int) -> Iterator[Listed]:
-        """Look at all files of a shard."""
-        folder = place.UNFINISHED if shard == UNFINISHED else f"{place.FILES}/{shard:02x}"
-        with suppress(FileNotFoundError), os.scandir(f"{self._root}/{folder}") as entries:
-            for entry in entries:
+    def listed(self, shard: int, most: int | None = None) -> Iterator[Listed]:
+        """Look at all files of a shard, or at `most` of them that chance has chosen."""
+        folder = self._root + (f"/{place.UNFINISHED}" if shard == UNFINISHED else f"/{place.FILES}/{shard:02x}")
+        with suppress(FileNotFoundError):
+            names = os.listdir(folder)
+            for name in names if most is None or len(names) <= most else random.sample(names, most):
+                path = f"{folder}/{name}"
                 with suppress(FileNotFoundError):
-                    stat = entry.stat(follow_symlinks=False)
-                    yield Listed(entry.path, pages(stat.st_size), stat.st_atime, stat.st_mtime)
+                    stat = os.stat(path, follow_symlinks=False)
+                    yield Listed(path, pages(stat.st_size), stat.st_atime, stat.st_mtime)
 
     def head_of(self, path: str) -> Head | None:
         """Read what a file is; None if it is gone or damaged."""
         with suppress(OSError, Damaged):
-            file = OpenFile(os.open(path, _READ))
-            return form.unpack(os.pread(file.fd, form.MOST_HEAD, 0)).head
+            file = opened(path)
+            return read_head(file.fd, os.pread(file.fd, USUAL_HEAD, 0)).head
         return None
 
     def _shard(self, path: str) -> int:
         start = len(self._root) + len(place.FILES) + 2
         return int(path[start : start + 2], 16)
+
+
+def read_head(fd: int, data: bytes) -> Found:
+    """Read the head of a file that begins with `data`. Raises Damaged, also while others write it."""
+    prefix = form.unpack_prefix(data)
+    at = prefix.slot_at
+    if form.is_whole(data, at):
+        return form.unpack(prefix, data, at)
+    return form.unpack(prefix, os.pread(fd, form.MOST_HEAD, at), 0)
+
+
+def opened(path: str) -> OpenFile:
+    """Open a file to read it, and leave its times alone. Raises OSError."""
+    try:
+        return OpenFile(os.open(path, _READ | os.O_NOATIME))
+    except PermissionError:  # some file systems do not know who the owner is
+        return OpenFile(os.open(path, _READ))
 
 
 def set_times(file: str | int, used_at: float, useless_at: float) -> None:

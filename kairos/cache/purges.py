@@ -72,14 +72,14 @@ class Purges:
 
     def cover(self, head: Head) -> bool:
         """Say whether an answer is purged, by all rules that are known and by purges of everything."""
-        born, label = head.born, head.label
-        if born < self._cells.load(words.ALL_BEFORE):
+        ticket, label = head.ticket, head.label
+        if ticket < self._cells.load(words.ALL_BEFORE):
             return True
-        if born >= self._newest:
+        if ticket >= self._newest:
             return False
-        if self._places.get(label.place, 0) > born or any(self._tags.get(tag, 0) > born for tag in label.tags):
+        if self._places.get(label.place, 0) > ticket or any(self._tags.get(tag, 0) > ticket for tag in label.tags):
             return True
-        return any(stamp > born and label.place.startswith(place) for place, stamp in self._below.items())
+        return any(stamp > ticket and label.place.startswith(place) for place, stamp in self._below.items())
 
     def are_forgotten(self, ticket: int) -> bool:
         """Say whether rules may have been retired that are younger than a ticket."""
@@ -92,7 +92,7 @@ class Purges:
         words.raise_to(self._cells, words.FLOOR, stamp)  # before anybody can miss the rules
         words.raise_to(self._cells, words.RETIRED, number)
         for path in self._directory.iterdir():
-            if int(path.name) <= number:
+            if path.name.isdigit() and int(path.name) <= number:
                 path.unlink(missing_ok=True)
 
     def _add(self, kind: bytes, text: bytes) -> None:

@@ -8,6 +8,7 @@ from kairos.shm import layout
 from kairos.shm.zone import Row
 
 SAMPLE = 64  # files that are looked at, at least; usually those of a shard
+MOST_LOOKED_AT = 512  # of the files of a shard
 STEPS = 4  # such looks for one answer that is to be stored
 SPARE = 64  # when something has to go, a share of the whole goes beyond what was needed: 1 in so many
 FRACTION = 4  # of the files that are looked at, at most 1 in so many goes
@@ -42,7 +43,7 @@ class Room:
         candidates.sort(key=lambda file: _worth(file, now))
         wanted, freed = pages(size), 0
         for file in candidates[: -(-len(candidates) // FRACTION)]:
-            freed += self._files.unlink(file.path)
+            freed += self._files.unlink(file.path, freed=file.pages)
             self._row.add(layout.CACHE_EVICTED, 1)
             if freed >= wanted:
                 break
@@ -54,7 +55,7 @@ class Room:
         for _ in range(SHARDS):
             shard = self._cells.fetch_add(words.CURSOR, 1) % SHARDS
             if self._files.usage.of(shard):
-                found += self._files.listed(shard)
+                found += self._files.listed(shard, MOST_LOOKED_AT)
                 if len(found) >= SAMPLE:
                     break
         return found

@@ -47,7 +47,7 @@ class Bounds:
 class FileStore:
     """One worker's way to what is stored. `base` is where the directory of the cache is made, see `base_directory`."""
 
-    __slots__ = ("_cells", "_hot", "_log_at",  "_room", "_row", "_sweep", "bounds", "files", "now", "place")
+    __slots__ = ("_cells", "_hot", "_log_at", "_room", "_row", "_sweep", "bounds", "files", "now", "place")
 
     def __init__(self, zone: Zone, slot: int, base: Path, bounds: Bounds, now: float) -> None:
         """`now` is CLOCK_MONOTONIC; from then on `tick` tells it."""
@@ -79,23 +79,24 @@ class FileStore:
 
     def begin(self, key: bytes, label: Label, ticket: int) -> FileWriter | None:
         """Begin to store an answer; None if it cannot be."""
-        if not form.is_storable(key, label):
-            self.refused()
-            return None
-        return FileWriter(self, Head(key, label, ticket, ticket, os.urandom(8)), self.bounds.body)
+        return self._begin(key, label, ticket, self.bounds.body, os.urandom(8))
 
     def refresh(self, key: bytes, entry: Entry, label: Label, ticket: int) -> Entry | None:
         """Give the answer that `find` has returned a new label and the same body; None if it is gone meanwhile."""
         current = self.files.find(key, self.now)
-        if (
-            current is None
-            or not isinstance(entry, FileEntry)
-            or current.head.identity != entry.head.identity
-            or not form.is_storable(key, label)
-        ):
+        if current is None or not isinstance(entry, FileEntry) or current.head.identity != entry.head.identity:
             return None
-        head = Head(key, label, current.head.born, ticket, os.urandom(8))
-        writer = FileWriter(self, head, current.size)
+        writer = self._begin(key, label, ticket, current.size, entry.head.identity)
+        if writer is None:
+            return None
+        try:
+            if not self.files.is_wanted(writer.head, current.index):
+                return None
+            if self.files.relabel(current, writer.head, self.now):
+                return self.find(key)
+        except OSError as error:
+            self.failed(error)
+            return None
         for offset in range(0, current.size, COPIED):
             try:
                 if not writer.write(current.read(offset, COPIED)):
@@ -157,6 +158,13 @@ class FileStore:
             self._open()
         elif error.errno in (ENOSPC, EDQUOT):
             self._room.free(self.files.usage.total() // SPARE, self.now)
+
+    def _begin(self, key: bytes, label: Label, ticket: int, most: int, identity: bytes) -> FileWriter | None:
+        start = form.start_of(key, label)
+        if not form.is_storable(label, start):
+            self.refused()
+            return None
+        return FileWriter(self, Head(key, label, ticket, identity), start, min(most, self.bounds.files - start))
 
     def _find_file(self, key: bytes) -> FileEntry | None:
         entry = self.files.find(key, self.now)

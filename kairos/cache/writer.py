@@ -17,11 +17,27 @@ PIECE = 256 << 10  # bytes that are kept in memory before they are written
 class FileWriter:
     """One answer. It is not stored if it gets larger than `most`, or if the store has no room for it."""
 
-    __slots__ = ("_counted", "_fd", "_head", "_is_over", "_most", "_parts", "_path", "_size", "_store", "_waiting")
+    __slots__ = (
+        "_counted",
+        "_fd",
+        "_is_over",
+        "_most",
+        "_parts",
+        "_path",
+        "_size",
+        "_slots",
+        "_start",
+        "_store",
+        "_waiting",
+        "head",
+    )
 
-    def __init__(self, store: "FileStore", head: Head, most: int) -> None:
+    def __init__(self, store: "FileStore", head: Head, start: int, most: int) -> None:
+        """`start` is where the body begins in the file."""
         self._store = store
-        self._head = head
+        self.head = head
+        self._start = start
+        self._slots = 0  # their size, if there are two
         self._most = most
         self._parts: list[bytes] = []  # that are not written yet
         self._waiting = 0  # their bytes
@@ -77,9 +93,9 @@ class FileWriter:
         self._count(0)
 
     def _commit(self) -> bool:
-        beginning = form.pack(self._head, self._size)
-        if not self._store.make_room(len(beginning) + self._size):
+        if not self._store.make_room(self._start + self._size):
             return False
+        beginning = form.pack(self.head, self._size, self._slots)
         if self._fd < 0:
             self._fd, self._path = self._store.files.create()
             self._parts.insert(0, beginning)
@@ -89,7 +105,7 @@ class FileWriter:
             os.pwrite(self._fd, beginning, 0)
         path, self._path = self._path, ""
         try:
-            return self._store.files.place(self._fd, path, self._head, len(beginning) + self._size, self._store.now)
+            return self._store.files.place(self._fd, path, self.head, self._start + self._size, self._store.now)
         except OSError:
             self._path = path
             raise
@@ -101,9 +117,11 @@ class FileWriter:
             return
         if self._fd < 0:
             self._fd, self._path = self._store.files.create()
-            self._parts.insert(0, bytes(form.length(self._head)))  # no file has such a beginning that is whole
+            self._slots = form.slot_size(self._start)
+            self._start = 2 * self._slots
+            self._parts.insert(0, bytes(self._start))  # no file has such a beginning that is whole
         self._flush()
-        self._count(pages(form.length(self._head) + self._size))
+        self._count(pages(self._start + self._size))
 
     def _flush(self) -> None:
         data = memoryview(b"".join(self._parts))
