@@ -44,7 +44,8 @@ def find_route(exchange: "Exchange") -> bool:
     if route.has_lines:
         _begin_lines(exchange)
     exchange.target = match.upstream_target
-    return route.lets_pass or pass_filters(exchange, 0)
+    has_steps = route.filters or route.cache is not None or route.request_change is not None
+    return not has_steps or pass_filters(exchange, 0)
 
 
 def _begin_lines(exchange: "Exchange") -> None:

@@ -24,7 +24,6 @@ cdef class ProxyRoute:
     cdef readonly bint has_lines
     cdef readonly object head_limits
     cdef readonly bint is_checked
-    cdef readonly bint lets_pass
     cdef readonly bytes lines
     cdef readonly str pattern
     cdef readonly bint preserves_host

@@ -45,7 +45,6 @@ class ProxyRoute:
         "has_lines",
         "head_limits",
         "is_checked",
-        "lets_pass",
         "lines",
         "pattern",
         "preserves_host",
@@ -100,7 +99,6 @@ class ProxyRoute:
         self.lines, self.secure_lines = headers.lines, headers.secure_lines  # what every answer has
         self.request_change, self.response_change = request_change, response_change
         self.cache = cache
-        self.lets_pass = not self.filters and request_change is None and cache is None
         self.preserves_host = preserves_host
         self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None

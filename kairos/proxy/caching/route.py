@@ -72,8 +72,8 @@ class RouteCache:
             key = variant_key(found, head)
             found = self.find(key)
         now = exchange.now
-        is_asked = asked is not None and self.policy.obeys_clients
-        if isinstance(found, Found) and now < found.answer.stale_at and not is_asked:
+        is_plain = asked is None or not (self.policy.obeys_clients or asked.is_for_origin)
+        if is_plain and isinstance(found, Found) and now < found.answer.stale_at:
             status = b"fwd=uri-miss; collapsed" if waited_until else b"hit"
             if self.serve(exchange, found, asked, status):
                 return False
@@ -141,7 +141,7 @@ class RouteCache:
         asked, desk = fetch.asked, self.desk
         wanted = NO_WISHES
         if asked is not None:
-            if asked.match is not None or asked.unmodified is not None:  # these are for the origin to decide
+            if asked.is_for_origin:
                 return bypass(exchange)
             if self.policy.obeys_clients:
                 wanted = wishes(asked)

@@ -89,7 +89,7 @@ def updated(answer: Answer, response: ResponseHead, policy: Cache, moments: Mome
     raw = FieldSet(tuple(names)).copy_without(answer.raw, (status_line(answer.raw),), (lines, b"\r\n"))
     if fresh.date is None:
         raw = _with_date(FieldSet((b"date",)).copy_without(raw, (status_line(raw),), (b"\r\n",)), moments)
-    facts = Facts(*_FACTS.values(raw))._replace(age=fresh.age)
+    facts = Facts(*_FACTS.values(raw))._replace(age=fresh.age, date=fresh.date)
     said = directives(facts.control)
     if b"no-store" in said or (b"private" in said and fields_named(said, b"private") is None):
         raise NotStored("no-store")

@@ -34,6 +34,11 @@ class Asked(NamedTuple):
     control: bytes | None = None
     pragma: bytes | None = None
 
+    @property
+    def is_for_origin(self) -> bool:
+        """Whether it has a condition that only the origin can decide (RFC 9110 sections 13.1.1 and 13.1.4)."""
+        return self.match is not None or self.unmodified is not None
+
 
 class Wishes(NamedTuple):
     """Which answers will do, in seconds: none older than `max_age`, none stale by more than `max_stale`, ..."""
