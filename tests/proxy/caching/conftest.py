@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from kairos.config.policies import Cache
-from tests.proxy.world import Peer, Server, World
+from tests.proxy.world import Peer, World
 
 
 class Site:

@@ -230,7 +230,7 @@ def test_what_clients_want_matters_if_the_route_says_so(open_site: Callable[...,
     assert status_of(site.get("/a", "Cache-Control: only-if-cached")) == 504
 
 
-def test_the_answer_is_stored_as_the_client_gets_it_but_for_what_is_about_the_client(open_site: Callable[..., Site]) -> None:
+def test_what_is_about_the_client_is_not_stored(open_site: Callable[..., Site]) -> None:
     site = open_site(security_headers=(("X-Frame-Options", "DENY"),))
     site.stores(FRESH, "X-Frame-Options: SAMEORIGIN", "Cache-Tag: one two")
 
