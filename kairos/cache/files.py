@@ -21,7 +21,7 @@ from kairos.cache.usage import UNFINISHED, Usage, pages
 
 SMALL = 64 << 10  # bytes of a file that is read at once, and kept hot
 USUAL_HEAD = 4 << 10  # bytes in which most files have all that comes before the body
-TRIES = 3  # to read a head: it may look damaged because others are renewing it
+TRIES = 10  # to read a head: it may look damaged because others are renewing it
 USED_SECONDS = 60.0  # a file in use is marked so often, by each worker
 LATEST = 1 << 31  # seconds: later than that is never
 

@@ -8,7 +8,7 @@ from kairos.shm import layout
 from kairos.shm.zone import Row
 
 SAMPLE = 64  # files that are looked at, at least; usually those of a shard
-MOST_LOOKED_AT = 512  # of the files of a shard
+MOST_LOOKED_AT = 128  # of the files of a shard
 STEPS = 4  # such looks for one answer that is to be stored
 SPARE = 64  # when something has to go, a share of the whole goes beyond what was needed: 1 in so many
 FRACTION = 4  # of the files that are looked at, at most 1 in so many goes

@@ -123,6 +123,8 @@ class FileStore:
         """Take note of the time, and do a small part of the housekeeping. To be called several times a second."""
         self.now = now
         self._hot.most = self.bounds.memory
+        if self.files.usage.total() > self.bounds.files:  # they were larger, or several stored at once
+            self._room.make(0, self.bounds.files, now)
         try:
             self._sweep.step(now)
         except OSError as error:

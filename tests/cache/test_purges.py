@@ -251,3 +251,22 @@ def test_a_purge_is_about_the_tags_that_an_answer_had_before_it(one: FileStore, 
 
     one.purge_tag(b"news")
     assert other.find(b"key") is None
+
+
+@pytest.mark.parametrize("size", [10, 500_000])
+def test_a_refresh_that_was_asked_for_before_a_forgotten_rule_is_none(
+    node: Node, one: FileStore, other: FileStore, size: int
+) -> None:
+    stored(one, b"key", bytes(size), about=label(b"example.com/a"))
+    entry = other.find(b"key")
+    ticket = other.ticket()
+    assert entry is not None
+    one.purge_tag(b"news")
+    sweep(one, NOW)
+    sweep(one, NOW + MINUTE)
+    assert node.rules() == []
+
+    assert other.refresh(b"key", entry, label(b"example.com/a", b"news"), ticket) is None
+    found = other.find(b"key")
+    assert found is not None
+    assert found.label.tags == ()

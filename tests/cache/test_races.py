@@ -1,7 +1,9 @@
 """Two workers at once: whatever one does between two steps of the other, all see what was done last."""
 
 import fcntl
+import itertools
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -197,3 +199,43 @@ def test_an_answer_that_is_read_while_it_is_refreshed(watched: FileStore, other:
         assert found is not None, steps
         assert (found.label.text, whole(found)) == (b"2" * 3000, bytes(size))
     raise AssertionError("it has no end")
+
+
+def test_the_new_label_of_one_answer_never_stands_on_another(watched: FileStore, other: FileStore, node: Node) -> None:
+    old, new = bytes(500_000), b"n" * 600_000
+    for steps in range(MANY):
+        assert stored(other, b"key", old)
+        entry = watched.find(b"key")
+        assert entry is not None
+        if not disturbed(
+            lambda: watched.refresh(b"key", entry, label(text=b"fresh"), watched.ticket()),  # noqa: B023
+            steps,
+            lambda: stored(other, b"key", new, about=label(text=b"new")),
+        ):
+            return
+        found = node.worker(1).find(b"key")
+        assert found is not None
+        assert (found.label.text, whole(found)) in ((b"fresh", old), (b"new", new)), steps
+    raise AssertionError("it has no end")
+
+
+def test_heads_that_are_read_while_another_process_writes_them_are_whole(node: Node, one: FileStore) -> None:
+    stored(one, b"key", bytes(500_000), about=label(text=bytes(60_000)))
+    pid = os.fork()
+    if pid == 0:
+        store = node.worker(1)
+        for turn in itertools.count():
+            entry = store.find(b"key")
+            if entry is not None:
+                store.refresh(b"key", entry, label(text=bytes((turn % 256,)) * 60_000), store.ticket())
+        os._exit(0)
+    seen: set[bytes] = set()
+    rounds = 0
+    while rounds < 500 or len(seen) < 3:
+        rounds += 1
+        entry = one.find(b"key")
+        assert entry is not None
+        assert entry.label.text == entry.label.text[:1] * 60_000
+        seen.add(entry.label.text[:1])
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)

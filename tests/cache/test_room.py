@@ -126,6 +126,17 @@ def test_smaller_bounds_hold_from_the_next_answer_on(small: Node) -> None:
     assert on_disk(small) <= MOST // 4
 
 
+def test_smaller_bounds_hold_a_few_ticks_later(small: Node) -> None:
+    (one, _) = small.workers
+    for number in range(200):
+        stored(one, b"%d" % number, b"x")
+    one.bounds = Bounds(files=MOST // 4, memory=1 << 16, body=MOST)
+    for _ in range(10):
+        one.tick(NOW)
+
+    assert 0 < on_disk(small) <= MOST // 4
+
+
 def test_files_with_strange_times_go_first(small: Node) -> None:
     """A process was killed before it could note the times; the kernel's own are far in the future of our clock."""
     (one, _) = small.workers
