@@ -65,6 +65,7 @@ cdef class Exchange:
     cdef _start(self, Downstream downstream, RequestHead head, Snapshot snapshot)
 
     cpdef begin(self)
+
     @cython.locals(upstream=Upstream)
     cpdef request_body(self, bytes data, bint done)
 

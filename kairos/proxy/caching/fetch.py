@@ -8,7 +8,7 @@ from kairos.errors import UpstreamError
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.proxy.caching.desk import ALONE_SECONDS, FAILED_SECONDS
-from kairos.routing.normalize import normalize
+from kairos.proxy.caching.purge import path_of
 from kairos.traffic.caching.answers import NAME_BYTES, Answer, Variants
 from kairos.traffic.caching.conditions import is_unchanged
 from kairos.traffic.caching.keys import variant_key
@@ -206,8 +206,8 @@ class Fetch:
         if names:
             self._variants = self._marked(names)
             key = variant_key(self._variants, exchange.head)
-        path, _ = normalize(exchange.head.target)
-        label = Label(cache.place(exchange.head.host, path), cache.tags(head), answer.useless_at, answer.encode())
+        place = cache.place(exchange.head.host, path_of(exchange.head.target))
+        label = Label(place, cache.tags(head), answer.useless_at, answer.encode())
         self._writer = store.begin(key, label, self._ticket)
         if self._writer is None:
             raise NotStored("store")
@@ -226,8 +226,7 @@ class Fetch:
     def _commit(self, exchange: "Exchange", writer: Writer) -> bool:
         variants = self._variants
         if variants is not None and self._is_new:
-            path, _ = normalize(exchange.head.target)
-            place = self.cache.place(exchange.head.host, path)
+            place = self.cache.place(exchange.head.host, path_of(exchange.head.target))
             label = Label(place, (), exchange.now + MARK_SECONDS, variants.encode())
             mark = self.cache.desk.store.begin(self.primary, label, self._ticket)
             if mark is None or not mark.commit():

@@ -5,7 +5,7 @@ from urllib.parse import urljoin, urlsplit
 
 import orjson
 
-from kairos._speedups import FieldSet
+from kairos._speedups import FieldSet, normal_path
 from kairos._speedups.matcher import Match, Matcher
 from kairos.errors import KairosError, Side
 from kairos.filters import LocalReply
@@ -44,7 +44,7 @@ def answers(exchange: "Exchange", cache: "RouteCache") -> bool:
         return False
     head, store = exchange.head, cache.desk.store
     tags = cache.tags(head)
-    path, _ = normalize(head.target)
+    path = path_of(head.target)
     below = path.endswith(b"/*")
     if tags:
         for tag in tags:
@@ -56,6 +56,11 @@ def answers(exchange: "Exchange", cache: "RouteCache") -> bool:
         done = {"path": path.decode("latin-1"), "below": below}
     exchange.reply(LocalReply(200, orjson.dumps({"purged": done})))
     return False
+
+
+def path_of(target: bytes) -> bytes:
+    """Return the path of a request target in normal form, without its query."""
+    return normal_path(target) or normalize(target)[0]
 
 
 def invalidate(exchange: "Exchange", answer: ResponseHead) -> None:

@@ -1,9 +1,11 @@
 """Cache-Control: what messages say about how they may be cached (RFC 9111 section 5.2)."""
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
-Directives: TypeAlias = dict[bytes, bytes | None]
+Directives: TypeAlias = Mapping[bytes, bytes | None]
 """Names in lower case, with their arguments."""
 
 MOST_SECONDS = 1 << 31  # RFC 9111 section 1.2.2: whoever counts higher has no more to say
@@ -17,13 +19,14 @@ _MEMBER = re.compile(
 _ESCAPE = re.compile(rb"\\(.)")
 
 
+@lru_cache(maxsize=1024)  # backends say the same again and again
 def directives(value: bytes | None) -> Directives:
     """Read a Cache-Control field.
 
     Of what is doubtful the stricter meaning is taken: a broken or repeated argument of seconds makes them 0, and
     `private` is stricter without a list of fields than with one.
     """
-    found: Directives = {}
+    found: dict[bytes, bytes | None] = {}
     if not value:
         return found
     for member in _MEMBER.finditer(value):

@@ -20,7 +20,7 @@ def response(*lines: str, status: str = "200 OK", length: str = "Content-Length:
     return ResponseHead("\r\n".join((f"HTTP/1.1 {status}", *fields, *lines, "", "")).encode(), to_head=False)
 
 
-def stored(*lines: str, policy: Cache = POLICY, moments: Moments = AT_ONCE, size: int = 5, status: str = "200 OK") -> Answer:
+def stored(*lines: str, policy: Cache = POLICY, moments: Moments = AT_ONCE, status: str = "200 OK") -> Answer:
     """Return what is kept of an answer with these fields."""
     answer, _ = kept(request(), response(*lines, status=status), policy, moments, is_known=False)
-    return answer.completed(size)
+    return answer.completed(5)
