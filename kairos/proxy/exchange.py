@@ -387,6 +387,9 @@ class Exchange:
                 self._attempt(cast("Target", attempts.target))
             else:
                 self.refuse(error)
+        elif error.retry is Retry.ALWAYS and self.is_whole():  # as if there had been no connection
+            plane.row.add(layout.UPSTREAM_FAILURES, 1)
+            self._not_connected(error)
         else:
             plane.row.add(layout.UPSTREAM_FAILURES, 1)
             had_little_time = attempts.count > 1 or self.route.crowd is not None
@@ -437,17 +440,21 @@ class Exchange:
             self._send(upstream, target.pool)
         except (UpstreamError, Overloaded) as error:
             self._task = None
-            attempts, now = self.attempts, self.downstream.plane.ticker.now
-            attempts.failed(now, error)
-            if self.has_time_for(0.0):
-                attempts.error = error.with_traceback(None)  # which leads back here, and so to a cycle
-                self._go_to(attempts.choose(now))
-            else:
-                self.refuse(unavailable.too_late(self.route, error.message))
+            self._not_connected(error)
         except Exception:
             self._task = None
             self.request_failed(KairosError("Internal error"))
             raise  # a defect: the loop's exception handler logs it
+
+    def _not_connected(self, error: UpstreamError | Overloaded) -> None:
+        """Go on with the next backend of this round, if there is time."""
+        attempts, now = self.attempts, self.downstream.plane.ticker.now
+        attempts.failed(now, error)
+        if self.has_time_for(0.0):
+            attempts.error = error.with_traceback(None)  # which leads back here, and so to a cycle
+            self._go_to(attempts.choose(now))
+        else:
+            self.refuse(unavailable.too_late(self.route, error.message))
 
     def _send(self, upstream: "Upstream", pool: "Pool") -> None:
         self.upstream = upstream

@@ -44,6 +44,6 @@ cdef class Pool:
     cpdef remove(self, Upstream upstream)
     cpdef entered(self)
     cpdef left(self)
-    cpdef hinted(self, ResponseHead head)
+    cpdef answered(self, ResponseHead head, object transport)
     cpdef closed(self, Upstream upstream)
     cpdef met_stale(self, Upstream upstream)

@@ -10,13 +10,16 @@ from kairos.balancing.latency import Latency
 from kairos.config.document import Backend, Tls
 from kairos.errors import Overloaded, UpstreamError
 from kairos.protocols.http1.serialize import host_line
-from kairos.proxy.connector import TLS_SCHEMES, Connector
+from kairos.proxy.connector import Connector
 from kairos.proxy.reuse import Reuse
 from kairos.proxy.ticker import TICK_SECONDS
+from kairos.proxy.upstream_tls import SCHEMES as TLS_SCHEMES
 from kairos.resilience.keepalive import KeepAlive
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    import asyncio
+
     from kairos.protocols.http1.head import ResponseHead
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.upstream import Upstream
@@ -202,9 +205,11 @@ class Pool:
 
     # What is learned of the backend.
 
-    def hinted(self, head: "ResponseHead") -> None:
-        """Take what the first response on a connection says of it."""
+    def answered(self, head: "ResponseHead", transport: "asyncio.BaseTransport") -> None:
+        """Take from the first response on a connection what it says of it, and what the next one may resume."""
         self._reuse.hinted(head.raw)
+        if self.is_tls:
+            self._connector.answered(transport)
 
     def closed(self, upstream: "Upstream") -> None:
         """Learn from an idle connection that the backend has closed."""
@@ -254,7 +259,7 @@ class Pools:
         self._pools: WeakValueDictionary[tuple[str, str, str, int, Tls | None], Pool] = WeakValueDictionary()
 
     def of(self, backend: Backend) -> Pool:
-        """Return the pool of a backend; it lives as long as somebody uses it. ValueError if its CA file is unusable."""
+        """Return the pool of a backend; it lives as long as somebody uses it. Raises ValueError for unusable files."""
         key = (backend.scheme, backend.host, backend.address, backend.port, backend.tls)
         pool = self._pools.get(key)
         if pool is None:

@@ -15,10 +15,10 @@ import uvloop
 
 from kairos.config.document import Backend, Timeouts, Tls
 from kairos.errors import Retry, UpstreamError
-from kairos.proxy.connector import tls_context
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.pool import JITTER, TRUSTED_SECONDS, Pool, Pools
 from kairos.proxy.upstream import Upstream
+from kairos.proxy.upstream_tls import context_of
 from kairos.shm import layout
 from tests.proxy.messages import CONNECT_SECONDS, IDLE_SECONDS, TIMEOUTS
 from tests.proxy.world import Server, World, plane_on
@@ -285,7 +285,7 @@ def test_a_backend_that_does_not_speak_tls(run: Any, real: DataPlane, listening:
     with pytest.raises(UpstreamError) as failed:
         run(scenario())
 
-    assert (failed.value.reason, failed.value.retry) == ("tls_failed", Retry.ALWAYS)
+    assert (failed.value.reason, failed.value.retry) == ("tls_not_spoken", Retry.ALWAYS)
 
 
 def test_an_attempt_can_be_given_up_in_the_middle_of_a_handshake(
@@ -378,7 +378,7 @@ def test_connections_that_verify_differently_are_never_shared(world: World) -> N
 
 
 def test_certificates_are_verified_unless_the_config_says_otherwise() -> None:
-    usual, lax = tls_context(True, None, ""), tls_context(False, None, "")
+    usual, lax = context_of(Tls()), context_of(Tls(verify=False))
 
     assert (usual.verify_mode, usual.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (lax.verify_mode, lax.check_hostname) == (ssl.CERT_NONE, False)
@@ -388,7 +388,7 @@ def test_a_file_of_authorities_that_cannot_be_used_is_named(tmp_path: Path) -> N
     (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
 
     with pytest.raises(ValueError, match=r"ca\.pem cannot be used"):
-        tls_context(True, str(tmp_path / "ca.pem"), "")
+        context_of(Tls(ca_file=str(tmp_path / "ca.pem")))
 
 
 def test_a_pool_lives_as_long_as_somebody_uses_it(world: World) -> None:
