@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
+from kairos.config.listening import Listener
 from kairos.config.policies import AccessList, Cors, RequestChecks
 from kairos.config.transformations import Transformation
 
@@ -283,15 +284,15 @@ class Route:
 class Settings:
     """What holds for the gateway as a whole. Durations are seconds, sizes are bytes."""
 
-    host: str = "0.0.0.0"
-    port: int = 5900
+    listeners: tuple[Listener, ...] = (Listener(),)
+    """At least one, in the order of the file."""
     workers: int = 0
     log_level: str = "info"
     access_log: str | None = None
     builtin_prefix: str | None = ""
     config_version: int = 1
     trusted_proxies: tuple[str, ...] = ()
-    """Networks whose forwarded fields are believed, in CIDR notation."""
+    """Networks whose forwarded fields are believed, in CIDR notation; `unix:` is for peers without an address."""
     via: str | None = None
     """The name to enter into Via; None leaves the field out."""
     forwarded: bool = False
@@ -312,6 +313,7 @@ class Settings:
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
+        fields["listeners"] = tuple(map(Listener.decode, fields["listeners"]))
         fields["discovery"] = _discovery(fields["discovery"])
         fields["cors"] = _block(Cors, fields["cors"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])

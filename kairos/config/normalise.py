@@ -2,6 +2,7 @@
 
 import hmac
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kairos.config import access
 from kairos.config.authorities import Authorities
@@ -22,6 +23,8 @@ from kairos.config.client_certificates import ClientCertificates, pair_of
 from kairos.config.document import Backend, Document, HashOn, Route, Settings, Sticky, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.key_sets import KeySets
+from kairos.config.listeners import listeners
+from kairos.config.listening import moved
 from kairos.config.model import Config
 from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
@@ -53,7 +56,7 @@ def normalise(
 ) -> Document:
     """Return the document of a config that has no errors."""
     whole = replace(
-        settings(config, overrides),
+        settings(config, overrides, authorities.folder),
         jwt=access.jwt(config.jwt, key_sets or KeySets(authorities.folder), authorities),
         api_keys=access.api_keys(config.api_keys),
         basic_auth=access.basic_auth(config.basic_auth),
@@ -63,12 +66,11 @@ def normalise(
     return Document(whole, tuple(routes))
 
 
-def settings(config: Config, overrides: Overrides) -> Settings:
-    """Return what holds for the gateway as a whole."""
+def settings(config: Config, overrides: Overrides, folder: Path) -> Settings:
+    """Return what holds for the gateway as a whole. Relative paths start in `folder`."""
     server, logging, builtin = config.server, config.logging, config.builtin_routes
     return Settings(
-        host=server.host if overrides.host is None else overrides.host,
-        port=server.port if overrides.port is None else overrides.port,
+        listeners=moved(listeners(server, folder), overrides.host, overrides.port),
         workers=server.workers if overrides.workers is None else overrides.workers,
         log_level=logging.level if overrides.log_level is None else overrides.log_level,
         access_log=logging.access_log,
@@ -91,7 +93,7 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
 
     The numbers are the places of the routes in the file: those without a usable path are left out.
     """
-    whole = settings(config, Overrides())
+    whole = settings(config, Overrides(), Path())
     routes: list[Route] = []
     indexes: list[int] = []
     for path, router in validated.routers():

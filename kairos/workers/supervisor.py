@@ -16,6 +16,7 @@ from functools import partial
 import kairos
 from kairos import _speedups
 from kairos.config.document import Settings
+from kairos.config.listening import moved
 from kairos.observability import logs
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -37,7 +38,7 @@ from kairos.workers.state import StateLock, state_directory
 
 STDERR = 2
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)  # the machine is too small
-FIXED_AT_START = ("host", "port", "workers", "rate_limit_bytes")
+FIXED_AT_START = ("workers", "rate_limit_bytes")
 
 logger = logging.getLogger("kairos.supervisor")
 
@@ -128,8 +129,9 @@ def run(
 def effective(document: bytes, options: RunOptions) -> Settings:
     """Return the settings of a document as they apply here: the command line wins, no workers means one per core."""
     settings = Settings.decode(document.partition(b"\n")[0])
-    asked = {name: getattr(options, name) for name in ("host", "port", "workers", "log_level")}
+    asked = {name: getattr(options, name) for name in ("workers", "log_level")}
     settings = replace(settings, **{name: value for name, value in asked.items() if value is not None})
+    settings = replace(settings, listeners=moved(settings.listeners, options.host, options.port))
     return settings if settings.workers else replace(settings, workers=len(os.sched_getaffinity(0)))
 
 
@@ -156,7 +158,8 @@ class Supervisor:
         self._first = first
         self._settings = effective(first.document, start.options)
         self._has_served = False
-        self._listeners = Listeners(self._settings.host, self._settings.port, self._settings.workers)
+        first_place = self._settings.listeners[0]
+        self._listeners = Listeners(first_place.host, first_place.port, self._settings.workers)
         self._zone = Zone(
             self._settings.workers,
             started_at=time.time_ns(),

@@ -147,13 +147,13 @@ def test_a_signal_ends_it_before_anyone_serves(launch: Launch) -> None:
 def test_a_port_in_use_is_one_line(launch: Launch) -> None:
     with closing(Listeners(HOST, 0, slots=1)) as others:
         subject = launch()
-        subject.settings["port"] = others.addresses[0].port
+        subject.settings["listeners"] = [{"host": HOST, "port": others.addresses[0].port}]
         subject.write()
 
         code, said = refused(subject)
 
     assert code == 1
-    assert said.startswith(f"cannot listen on {HOST}:{subject.settings['port']}: another program listens there")
+    assert said.startswith(f"cannot listen on {HOST}:{others.addresses[0].port}: another program listens there")
     assert "\n" not in said
 
 
@@ -513,7 +513,7 @@ def test_after_a_killed_supervisor_a_new_one_can_start(running: Running, launch:
         running.log.wait_for("slot 1 drains")
 
         second = launch()
-        second.settings["port"] = running.port
+        second.settings["listeners"] = [{"host": HOST, "port": running.port}]
         assert second.started(text="two").ask("text")[2] == "two"
 
 
