@@ -37,11 +37,14 @@ class Connector:
         self._backend = backend
         self._tls = upstream_tls.UpstreamTls(backend) if backend.scheme in upstream_tls.SCHEMES else None
 
-    async def connect(self, pool: "Pool", seconds: float) -> "Upstream":
-        """Open a connection for a pool. Raises UpstreamError, after which any request may be sent elsewhere."""
+    async def connect(self, pool: "Pool", seconds: float, header: bytes = b"") -> "Upstream":
+        """Open a connection for a pool, which begins with a header in the clear.
+
+        Raises UpstreamError, after which any request may be sent elsewhere.
+        """
         self._plane.row.add(layout.UPSTREAM_CONNECTS, 1)
         try:
-            return await self._connect(pool, seconds)
+            return await self._connect(pool, seconds, header)
         except OSError as error:
             self._plane.row.add(layout.UPSTREAM_FAILURES, 1)
             if self._backend.address:
@@ -53,21 +56,23 @@ class Connector:
         if self._tls is not None:
             self._tls.keep(transport.get_extra_info("ssl_object"), self._plane.ticker.now)
 
-    async def _connect(self, pool: "Pool", seconds: float) -> "Upstream":
+    async def _connect(self, pool: "Pool", seconds: float, header: bytes) -> "Upstream":
         tls = self._tls
         if tls is not None and tls.may_resume(self._plane.ticker.now):
             try:
-                return await self._open(pool, seconds)
+                return await self._open(pool, seconds, header)
             except (ssl.SSLError, ConnectionResetError):
                 tls.forget()  # what the backend does not like may be that
-        return await self._open(pool, seconds)
+        return await self._open(pool, seconds, header)
 
-    async def _open(self, pool: "Pool", seconds: float) -> "Upstream":
+    async def _open(self, pool: "Pool", seconds: float, header: bytes) -> "Upstream":
         from kairos.proxy.upstream import Upstream  # here, because compiled it imports those who import this module
 
         async with asyncio.timeout(seconds or None):
             sock = await self._open_socket()
         try:
+            if header:
+                await self._plane.loop.sock_sendall(sock, header)  # a new connection has room for it
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             upstream = Upstream(self._plane, pool, sock)
             await self._begin(upstream, sock)

@@ -35,6 +35,7 @@ cdef class Downstream:
     cdef Py_ssize_t _written
     cdef readonly str address
     cdef public double deadline
+    cdef public set owns
     cdef readonly DataPlane plane
 
     cpdef Client client(self, Snapshot snapshot)

@@ -7,6 +7,7 @@ from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
+from kairos.protocols.proxy_protocol import Endpoint
 from kairos.proxy import admission, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
@@ -19,6 +20,7 @@ from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.proxy.generation import Snapshot
+    from kairos.proxy.owned import Owned
     from kairos.proxy.plane import DataPlane
 
 LINGER_SECONDS = 2.0  # to let a client read a refusal while it is still sending
@@ -60,6 +62,7 @@ class Downstream:
         "_written",
         "address",
         "deadline",
+        "owns",
         "plane",
     )
 
@@ -67,6 +70,7 @@ class Downstream:
         self.plane = plane
         self.address = ""
         self.deadline = _NEVER
+        self.owns: set[Owned] | None = None  # where connections to backends are kept for this one alone
         self._body: RequestBody | None = None
         self._buffer = b""
         self._client: Client | None = None
@@ -134,6 +138,8 @@ class Downstream:
         plane.downstreams.discard(self)
         plane.row.add(layout.CONNECTIONS_OPEN, -1)
         self.eof_received()
+        for owned in self.owns or ():
+            owned.left(self)
 
     def pause_writing(self) -> None:
         """Hold the other side back: this one reads too slowly."""
@@ -157,6 +163,12 @@ class Downstream:
                 exchange.upstream.resume_reading()
 
     # What the exchange asks for.
+
+    def ends(self) -> tuple[Endpoint | None, Endpoint | None]:
+        """Return both ends of the connection, the client's and ours, or None for what is not known."""
+        peer, ours = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
+        ours = Endpoint(plain_address(ours[0]), ours[1]) if isinstance(ours, tuple) else None
+        return (Endpoint(self.address, peer[1]) if self.address else None), ours
 
     def client(self, snapshot: "Snapshot") -> Client:
         """Return who is at the other end, by the rules of a snapshot."""

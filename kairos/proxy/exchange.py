@@ -333,7 +333,7 @@ class Exchange:
     def _attempt(self, target: "Target") -> None:
         self.attempts.target = target
         self.attempts.count += 1
-        upstream = target.pool.take(self.is_idempotent())
+        upstream = target.pool.take(self.is_idempotent(), self)
         if upstream is None:
             self.task = self.downstream.plane.loop.create_task(self._connect(target))
         else:
@@ -341,7 +341,7 @@ class Exchange:
 
     async def _connect(self, target: "Target") -> None:
         try:
-            upstream = await target.pool.connect(self.route.connect_seconds, target.most_connections)
+            upstream = await target.pool.connect(self.route.connect_seconds, target.most_connections, self)
             self.task = None
             self.connected = monotonic()
             self._send(upstream, target.pool)

@@ -30,10 +30,11 @@ cdef class Pool:
     cdef public bint is_leaving
     cdef readonly bint is_tls
     cdef public Latency latency
+    cdef readonly object owned
     cdef readonly object routes
 
     @cython.locals(idle=list, now=double, most_seconds=double, upstream=Upstream, idle_seconds=double)
-    cpdef Upstream take(self, bint may_be_stale)
+    cpdef Upstream take(self, bint may_be_stale, object exchange=*)
 
     @cython.locals(
         plane=DataPlane, reuse=Reuse, now=double, snapshot=Snapshot, most_requests=Py_ssize_t, has_served_enough=bint

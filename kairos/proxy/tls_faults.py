@@ -66,5 +66,5 @@ def fault(error: ssl.SSLError) -> Fault:
         return _VERIFICATION.get(error.verify_code) or Fault("tls_not_verified", words)
     if isinstance(error, ssl.SSLEOFError):
         return CLOSED
-    name = error.reason or "no reason"
+    name = getattr(error, "reason", None) or "no reason"  # one that Python has made has none at all
     return _ERRORS.get(name) or Fault("tls_failed", name.replace("_", " ").lower())

@@ -18,6 +18,7 @@ from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.balancing.latency import Latency
+    from kairos.proxy.downstream import Downstream
     from kairos.proxy.exchange import Exchange
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
@@ -72,11 +73,13 @@ class Upstream:
         "_write",
         "deadline",
         "expires",
+        "header",
         "idle_seconds",
         "idle_since",
         "is_closing",
         "is_counted",
         "is_reused",
+        "owner",
         "requests",
     )
 
@@ -100,6 +103,8 @@ class Upstream:
         self._silence_seconds = _NEVER
         self.deadline = _NEVER
         self.expires = _NEVER  # the end of its life, whatever it does
+        self.header = b""  # of the PROXY protocol, with which it has begun, and
+        self.owner: Downstream | None = None  # whom that names
         self.idle_seconds = 0.0  # before its current request, or a tick less
         self.idle_since = 0.0  # by the precise clock
         self.is_closing = False
