@@ -1,4 +1,4 @@
-"""A public key infrastructure of our own: authorities, certificates for servers and clients, and what is wrong with them."""
+"""A public key infrastructure of our own: authorities, and certificates for servers and clients."""
 
 import ssl
 from dataclasses import dataclass

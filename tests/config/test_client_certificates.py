@@ -67,7 +67,9 @@ def test_a_new_key_makes_another_identity(tmp_path: Path, ca: pki.Certificate) -
 def test_a_file_that_is_not_there(operator: Operator, ours: pki.Certificate) -> None:
     found = error(operator, client_cert="none.pem", client_key=str(ours.key))
     assert found.pointer == "/routers/0/backends/0/tls/client_cert"
-    assert found.message.endswith(f"Cannot read client certificate '{operator.folder}/none.pem': No such file or directory")
+    assert found.message.endswith(
+        f"Cannot read client certificate '{operator.folder}/none.pem': No such file or directory"
+    )
     assert found.fix == "give the path of a readable file as PEM, relative to the config file"
 
     found = error(operator, client_cert=str(ours.cert), client_key="none.key")

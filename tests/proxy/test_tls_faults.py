@@ -47,7 +47,9 @@ def test_an_authority_has_to_be_known(ca: pki.Certificate, well: pki.Certificate
 
 def test_nobody_vouches_for_himself(ca: pki.Certificate) -> None:
     own = pki.issued(ca.folder, "own", ("well.example",), None).server()
-    assert met(ca, own) == Fault("tls_unknown_authority", "the certificate of the backend is self-signed and not trusted")
+    assert met(ca, own) == Fault(
+        "tls_unknown_authority", "the certificate of the backend is self-signed and not trusted"
+    )
 
 
 def test_a_chain_has_to_be_whole(ca: pki.Certificate) -> None:
@@ -72,7 +74,9 @@ def test_a_certificate_for_clients_is_none_for_a_server(ca: pki.Certificate) -> 
     assert (found.reason, "purpose" in found.message) == ("tls_not_verified", True)
 
 
-@pytest.mark.parametrize(("version", "reason"), [(V12, "tls_handshake_refused"), (V13, "tls_client_certificate_required")])
+@pytest.mark.parametrize(
+    ("version", "reason"), [(V12, "tls_handshake_refused"), (V13, "tls_client_certificate_required")]
+)
 def test_a_client_certificate_is_required(
     ca: pki.Certificate, well: pki.Certificate, version: ssl.TLSVersion, reason: str
 ) -> None:
@@ -109,7 +113,9 @@ def test_the_name_is_not_known_to_the_backend(ca: pki.Certificate, well: pki.Cer
     assert met(ca, server).reason == "tls_name_refused"
 
 
-@pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail.example ESMTP\r\n", b"SSH-2.0-OpenSSH\r\n"])
+@pytest.mark.parametrize(
+    "says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail.example ESMTP\r\n", b"SSH-2.0-OpenSSH\r\n"]
+)
 def test_something_else_is_spoken(ca: pki.Certificate, says: bytes) -> None:
     incoming = ssl.MemoryBIO()
     ours = UpstreamTls(backend()).wrap_bio(incoming, ssl.MemoryBIO(), server_hostname="well.example")
