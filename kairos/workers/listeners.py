@@ -62,8 +62,7 @@ class Listeners:
     """
 
     def __init__(self, listeners: Sequence[Listener], slots: int, inherited: Inherited | None = None) -> None:
-        self.multiplied: list[Group] = []
-        self.shared: list[Group] = []
+        self.groups: list[Group] = []
         self._files: list[unix_sockets.SocketFile] = []
         inherited = inherited or Inherited()
         try:
@@ -80,9 +79,9 @@ class Listeners:
             raise
 
     @property
-    def groups(self) -> list[Group]:
-        """All groups."""
-        return [*self.multiplied, *self.shared]
+    def multiplied(self) -> list[Group]:
+        """The groups that have a socket for each slot."""
+        return [group for group in self.groups if group.listener.is_tcp]
 
     def of(self, slot: int) -> list[tuple[Listener, socket.socket]]:
         """Return a slot's sockets, one per address, each with its listener."""
@@ -108,12 +107,12 @@ class Listeners:
         for address in resolve(listener.host, port):
             group = _open_group(address.with_port(port), slots)
             port = group[0].getsockname()[1]
-            self.multiplied.append(Group(listener, str(address.with_port(port)), group))
+            self.groups.append(Group(listener, str(address.with_port(port)), group))
 
     def _open_file(self, listener: Listener, path: Path, slots: int) -> None:
         sock, file = unix_sockets.listen(path, listener.mode, BACKLOG)
         self._files.append(file)
-        self.shared.append(Group(listener, f"unix:{path}", [sock] * slots))
+        self.groups.append(Group(listener, f"unix:{path}", [sock] * slots))
 
     def _take_over(self, listener: Listener, sockets: Sequence[socket.socket], slots: int) -> None:
         for sock in sockets:
@@ -123,7 +122,7 @@ class Listeners:
             else:
                 _prepare(sock)
                 address = str(Address(sock.family, name[0], name[1]))
-            self.shared.append(Group(listener, address, [sock] * slots))
+            self.groups.append(Group(listener, address, [sock] * slots))
 
 
 def _open_group(address: Address, slots: int) -> list[socket.socket]:

@@ -168,6 +168,8 @@ class Supervisor:
             guarded_bytes=self._settings.rate_limit_bytes,
         )
         self._listeners = Listeners(self._settings.listeners, self._settings.workers, start.inherited)
+        for name in start.inherited.fds:
+            logger.warning("systemd has opened a socket %r, which is in no listener of the config", name)
         self._fleet = Fleet(
             self._children,
             self._listeners,
