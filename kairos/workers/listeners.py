@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kairos.config.listening import Listener
+from kairos.config.listening import Listener, renewed
 from kairos.workers import unix_sockets
 from kairos.workers.errors import StartError
 from kairos.workers.inherited import Inherited
@@ -86,6 +86,12 @@ class Listeners:
     def of(self, slot: int) -> list[tuple[Listener, socket.socket]]:
         """Return a slot's sockets, one per address, each with its listener."""
         return [(group.listener, group.sockets[slot]) for group in self.groups]
+
+    def follow(self, listeners: Sequence[Listener]) -> None:
+        """Take what a new config says of the listeners that are open, for the workers to come."""
+        known = list(dict.fromkeys(group.listener for group in self.groups))
+        news = dict(zip(known, renewed(known, listeners), strict=True))
+        self.groups = [replace(group, listener=news[group.listener]) for group in self.groups]
 
     def withdraw(self) -> None:
         """Remove the files of Unix sockets, so that nobody connects any more; who has connected still waits."""

@@ -261,6 +261,7 @@ class Supervisor:
     def _applied(self, generation: int) -> None:
         settings = effective(self._rollout.document, self._options)
         logs.configure(settings.log_level)
+        self._listeners.follow(settings.listeners)
         self._zone.cells.store(layout.GENERATION, generation)
         self._zone.cells.store(layout.CONFIG_VERSION, settings.config_version)
         if not self._has_served:

@@ -184,3 +184,10 @@ def test_what_systemd_has_opened_is_shared_by_all_slots_and_left_to_the_next(tmp
             listeners.withdraw()
         assert path.is_socket()
         socket.create_connection(tcp.getsockname(), 30).close()
+
+
+def test_workers_to_come_hear_what_a_new_config_says_of_the_listeners_that_are_open() -> None:
+    with closing(Listeners([Listener("localhost", 0), Listener("127.0.0.1", 0)], slots=1)) as listeners:
+        listeners.follow([Listener("localhost", 0, proxy_protocol=True), Listener("127.0.0.1", 1)])
+        told = {listener for listener, _ in listeners.of(0)}
+        assert told == {Listener("localhost", 0, proxy_protocol=True), Listener("127.0.0.1", 0)}
