@@ -12,13 +12,15 @@ from kairos.proxy import admission, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
+from kairos.proxy.listener_options import PLAIN, ListenerOptions
 from kairos.proxy.progress import Progress
 from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
-from kairos.security.peers import plain_address
+from kairos.security.peers import peer_address
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.protocols.proxy_protocol import ProxyHeader
     from kairos.proxy.generation import Snapshot
     from kairos.proxy.owned import Owned
     from kairos.proxy.plane import DataPlane
@@ -58,18 +60,23 @@ class Downstream:
         "_progress",
         "_searched",
         "_send",
+        "_told",
         "_transport",
         "_written",
         "address",
         "deadline",
+        "is_secure",
+        "listener",
         "owns",
         "plane",
     )
 
-    def __init__(self, plane: "DataPlane") -> None:
+    def __init__(self, plane: "DataPlane", listener: ListenerOptions = PLAIN) -> None:
         self.plane = plane
+        self.listener = listener
         self.address = ""
         self.deadline = _NEVER
+        self.is_secure = False  # the client speaks TLS
         self.owns: set[Owned] | None = None  # where connections to backends are kept for this one alone
         self._body: RequestBody | None = None
         self._buffer = b""
@@ -84,8 +91,16 @@ class Downstream:
         self._is_processing = False
         self._is_reading = True
         self._progress: Progress | None = None  # of what the client owes now
+        self._told: ProxyHeader | None = None  # what a proxy has said of both ends
         self._searched = 0  # how much of `_buffer` is known not to hold the end of a head
         self._written = 0
+
+    def introduce(self, header: "ProxyHeader") -> None:
+        """Take the word of a proxy for who the client is, before the connection is made."""
+        if header.source is not None:
+            self.address = header.source.host
+            self._told = header
+        self.is_secure = header.is_secure
 
     # What the event loop calls.
 
@@ -95,8 +110,8 @@ class Downstream:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
         self._send = self._transport.write
-        peer = transport.get_extra_info("peername")
-        self.address = plain_address(peer[0]) if peer else ""
+        if not self.address:
+            self.address = peer_address(transport.get_extra_info("peername"))
         sock = transport.get_extra_info("socket")
         self._fd = -1 if sock is None else sock.fileno()
         self._rest()
@@ -166,15 +181,16 @@ class Downstream:
 
     def ends(self) -> tuple[Endpoint | None, Endpoint | None]:
         """Return both ends of the connection, the client's and ours, or None for what is not known."""
-        peer, ours = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
-        ours = Endpoint(plain_address(ours[0]), ours[1]) if isinstance(ours, tuple) else None
-        return (Endpoint(self.address, peer[1]) if self.address else None), ours
+        if self._told is not None:
+            return self._told.source, self._told.destination
+        peer, ours = map(self._transport.get_extra_info, ("peername", "sockname"))
+        return _endpoint(peer), _endpoint(ours)
 
     def client(self, snapshot: "Snapshot") -> Client:
         """Return who is at the other end, by the rules of a snapshot."""
         if self._client is None or self._forwarding is not snapshot.forwarding:
             self._forwarding = snapshot.forwarding
-            self._client = Client(snapshot.forwarding, self.address)
+            self._client = Client(snapshot.forwarding, self.address, b"https" if self.is_secure else b"http")
         return self._client
 
     def write(self, data: bytes) -> None:
@@ -426,3 +442,8 @@ class Downstream:
             self.deadline = self._progress.begin(now, self._body.received)
         else:
             self.deadline = _NEVER
+
+
+def _endpoint(name: object) -> Endpoint | None:
+    """Return an end of a connection from its socket's name; None on a Unix socket."""
+    return Endpoint(peer_address(name), name[1]) if isinstance(name, tuple) else None

@@ -147,8 +147,8 @@ class Exchange:
 
     @property
     def is_secure(self) -> bool:
-        """Whether the client speaks TLS; the listener does not, so far."""
-        return False
+        """Whether the client speaks TLS, to us or to a proxy that says so in a PROXY header."""
+        return self.downstream.is_secure
 
     def begin(self) -> None:
         """Send the request on its way, unless a filter has yet to decide."""
