@@ -1,11 +1,14 @@
 """Connections that begin with a PROXY header serve the client connection that it names, and no other."""
 
+from asyncio import Protocol
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from kairos.protocols.proxy_protocol import Endpoint, ProxyHeader, parse
+from kairos.proxy.downstream import Downstream
 from kairos.proxy.pool import Pools
 from tests.proxy.messages import IDLE_SECONDS
 from tests.proxy.world import Peer, Server, World, body_of
@@ -89,6 +92,16 @@ def test_a_client_of_another_family_stands_in_ipv6(world: World, server: Server)
 def test_a_client_without_an_address_is_not_known(world: World, server: Server) -> None:
     asks(world.client(peername=None, sockname="/run/kairos.sock"), server)
     assert named(server) == [ProxyHeader()]
+
+
+def test_what_a_proxy_before_us_has_told_is_told_on(world: World, server: Server) -> None:
+    told = ProxyHeader(Endpoint("203.0.113.5", 4711), Endpoint("203.0.113.80", 443))
+    connection = Downstream(world.plane)
+    connection.introduce(told)
+
+    asks(Peer(world, cast("Protocol", connection)), server)
+
+    assert named(server) == [told]
 
 
 def test_a_connection_that_was_idle_too_long_is_closed(world: World, server: Server) -> None:
