@@ -11,7 +11,7 @@ from kairos.config.document import Backend, Tls
 SCHEMES = ("https", "wss")
 SYSTEM = Tls()
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-SESSION_SECONDS = 3600.0  # after a full handshake: a resumed session looks at no certificate (RFC 8446 section 4.6.1)
+SESSION_SECONDS = 3600.0  # after a full handshake: who resumes looks at no certificate (RFC 8446 section 4.6.1)
 
 _ESTABLISHED = 1  # TCP_ESTABLISHED of Linux
 _PEEKED_BYTES = 4096
@@ -36,7 +36,7 @@ class UpstreamTls:
         self.server_name = tls.server_name or backend.host
         self._context = context_of(tls)
         self._session: ssl.SSLSession | None = None
-        self._verified_at = 0.0  # when there has been a full handshake that led to the session
+        self._verified_at = 0.0  # when there was the full handshake that led to the session
 
     def wrap_bio(
         self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, server_side: bool = False, server_hostname: Any = None
@@ -51,13 +51,16 @@ class UpstreamTls:
         return self._session is not None
 
     def keep(self, connection: ssl.SSLObject, now: float) -> None:
-        """Take the session of a connection on which something has been read."""
-        session = connection.session
-        if session is None or not (session.has_ticket or session.id):
+        """Take the session of a connection on which something has been read, unless it has resumed ours.
+
+        There may be a new ticket then, but to take it costs as much as resuming saves, and most servers accept a ticket
+        again and again. With one that does not the next handshake is a full one, from which the next session comes.
+        """
+        if connection.session_reused:
             return
-        if not connection.session_reused:
-            self._verified_at = now
-        self._session = session
+        session = connection.session
+        if session is not None and (session.has_ticket or session.id):
+            self._session, self._verified_at = session, now
 
     def forget(self) -> None:
         """Resume nothing: the next handshake is a full one."""

@@ -60,7 +60,7 @@ def test_backends_do_not_share_sessions_but_what_is_costly(ca: pki.Certificate, 
 
 
 def test_a_certificate_is_looked_at_again_after_a_while(ca: pki.Certificate, server: ssl.SSLContext) -> None:
-    """However often a session is resumed: each resumption would else give a new ticket for the next."""
+    """However often a session is resumed meanwhile."""
     tls = UpstreamTls(backend(ca_file=str(ca.cert)))
     connected(tls, server, now=0.0)
     connected(tls, server, now=SESSION_SECONDS)
