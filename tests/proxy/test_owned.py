@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kairos.protocols.proxy_protocol import Endpoint, ProxyHeader, parse
 from kairos.proxy.downstream import Downstream
@@ -126,6 +128,39 @@ def test_a_drain_closes_them(world: World, server: Server) -> None:
     world.builder.close()
     world.settle()
     assert not server.connection.is_open
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from((None, "203.0.113.1", "203.0.113.2")), st.sampled_from("aaal")),
+    max_size=30,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS)
+def test_a_backend_never_takes_a_request_for_that_of_another_client(steps: list[tuple[int, str | None, str]]) -> None:
+    """Two clients, and two trusted proxies that speak for several, ask in any order and leave."""
+    world = World()
+    server = world.server()
+    server.backend = replace(server.backend, send_proxy_protocol="v2")
+    world.configure(world.route("/a", server), trusted_proxies=("10.0.0.0/8",))
+    peers: dict[int, Peer] = {}
+    for number, told, action in steps:
+        address = f"10.0.0.{number}" if number > 1 else f"198.51.100.{number}"
+        if number not in peers:
+            peers[number] = client(world, 1000 + number, address)
+        if action == "l":
+            peers.pop(number).leaves()
+            continue
+        field = [b"X-Forwarded-For: " + told.encode()] if told else []
+        peers[number].sends(b"\r\n".join((b"GET /a HTTP/1.1", b"Host: a", *field, b"\r\n")))
+        ((at, connection),) = [(at, one) for at, one in enumerate(server.connections) if one.receives()]
+        source = named(server)[at].source
+        is_proxied = number > 1 and told is not None
+        assert source == (Endpoint(str(told), 0) if is_proxied else Endpoint(address, 1000 + number))
+        connection.sends(HELLO)
+        assert sum(one.is_open for one in server.connections) <= len(peers)
+    world.end()
 
 
 @pytest.fixture

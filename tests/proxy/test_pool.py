@@ -7,6 +7,7 @@ import ssl
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -375,6 +376,16 @@ def test_connections_that_verify_differently_are_never_shared(world: World) -> N
     assert pools.of(Backend("https", "10.0.0.1", 443, tls=Tls(verify=False))) is not pool
     assert pools.of(Backend("https", "10.0.0.1", 443, tls=Tls(server_name="a.test"))) is not pool
     assert pools.of(Backend("https", "10.0.0.1", 443)) is pool
+
+
+@pytest.mark.parametrize("other", [{"ca_digest": "2"}, {"client_digest": "2"}, {"min_version": "1.3"}])
+def test_connections_made_with_other_files_or_versions_are_never_shared(world: World, other: dict[str, str]) -> None:
+    """The paths are those from before: what has changed is what is in the files."""
+    pools, usual = Pools(world.plane, world.zone), Tls(verify=False, ca_digest="1", client_digest="1")
+    pool = pools.of(Backend("https", "10.0.0.1", 443, tls=usual))
+
+    assert pools.of(Backend("https", "10.0.0.1", 443, tls=replace(usual, **other))) is not pool
+    assert pools.of(Backend("https", "10.0.0.1", 443, tls=usual)) is pool
 
 
 def test_certificates_are_verified_unless_the_config_says_otherwise() -> None:

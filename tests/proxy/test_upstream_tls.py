@@ -4,6 +4,8 @@ import ssl
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kairos.config.document import Tls
 from kairos.proxy.upstream_tls import SESSION_SECONDS, UpstreamTls, announces_end, context_of
@@ -139,6 +141,13 @@ def test_a_pair_that_has_become_unusable_is_named(ca: pki.Certificate, well: pki
 )
 def test_an_end_is_seen_among_the_records_that_wait(records: bytes, ends: bool) -> None:
     assert announces_end(records) is ends
+
+
+@given(st.lists(st.binary(min_size=20, max_size=300), max_size=4), st.binary(max_size=40))
+def test_what_follows_tickets_is_looked_at_wherever_it_begins(tickets: list[bytes], rest: bytes) -> None:
+    records = b"".join(b"\x17\x03\x03" + len(ticket).to_bytes(2) + ticket for ticket in tickets)
+    assert announces_end(records + rest) is announces_end(rest)
+    assert announces_end(records + CLOSE_NOTIFY + rest)
 
 
 def test_an_end_is_seen_in_real_records(ca: pki.Certificate, server: ssl.SSLContext) -> None:
