@@ -183,8 +183,8 @@ class Downstream:
         """Return both ends of the connection, the client's and ours, or None for what is not known."""
         if self._told is not None:
             return self._told.source, self._told.destination
-        peer, ours = map(self._transport.get_extra_info, ("peername", "sockname"))
-        return _endpoint(peer), _endpoint(ours)
+        peer, ours, sock = map(self._transport.get_extra_info, ("peername", "sockname", "socket"))
+        return _endpoint(peer), _endpoint(ours if sock is None else sock.getsockname())
 
     def client(self, snapshot: "Snapshot") -> Client:
         """Return who is at the other end, by the rules of a snapshot."""
