@@ -178,7 +178,7 @@ class Fetch:
         self.cache.desk.note_failed(self.key, now)
         self._release()
         exchange.caching = None
-        if not self.cache.serve(exchange, found, self.asked, b"fwd=stale; fwd-status=%d" % status):
+        if not self.cache.serve(exchange, *found, self.asked, b"fwd=stale; fwd-status=%d" % status):
             exchange.reply(LocalReply.refusal(UpstreamError("the backend has failed", reason="stored_body_lost")))
         return True
 
@@ -216,9 +216,10 @@ class Fetch:
 
     def _marked(self, names: tuple[bytes, ...]) -> Variants:
         """Return by what the answers of the target vary: as it is known, or else under a new name."""
-        found = self.cache.find(self.primary)
-        if isinstance(found, Variants) and found.fields.names == names:
-            return found
+        entry = self.cache.desk.store.find(self.primary)
+        known = None if entry is None else self.cache.opened(entry)
+        if isinstance(known, Variants) and known.fields.names == names:
+            return known
         self._is_new = True
         return Variants(os.urandom(NAME_BYTES), names)
 
@@ -264,7 +265,7 @@ class Fetch:
             self.cache.desk.note_alone(self.key, now + FAILED_SECONDS)
         self._release()
         exchange.caching = None
-        if not self.cache.serve(exchange, found, self.asked, b"fwd=stale; fwd-status=304"):
+        if not self.cache.serve(exchange, *found, self.asked, b"fwd=stale; fwd-status=304"):
             exchange.reply(LocalReply.refusal(UpstreamError("the answer is lost", reason="stored_body_lost")))
 
     # The others.

@@ -76,7 +76,7 @@ def _forget(exchange: "Exchange", target: bytes) -> None:
         return
     cache = cast("ProxyRoute", found.destination).cache
     if cache is not None:
-        cache.desk.store.remove(cache.key_of(exchange, found.upstream_target))
+        cache.desk.store.remove(cache.key(exchange, found.upstream_target))
 
 
 def _on_same_host(head: RequestHead, value: bytes) -> bytes | None:

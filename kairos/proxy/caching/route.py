@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from kairos._speedups import FieldSet
+from kairos._speedups import FieldSet as Fields  # the name of the compiled one is taken by the .pxd
 from kairos.config.document import Route
 from kairos.config.policies import AccessList, Cache
 from kairos.errors import KairosError
@@ -22,11 +22,14 @@ from kairos.security.access import AccessControl
 from kairos.traffic.caching.answers import Answer, Variants, decode
 from kairos.traffic.caching.keys import Keys, place, variant_key
 from kairos.traffic.caching.serving import Found, served
+from kairos.traffic.caching.store import Entry
 from kairos.traffic.caching.wishes import FACTS, NO_WISHES, NOTHING, Asked, Wishes, will_do, wishes
 
 if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
 
+_NOTHING = NOTHING
+_TOLD_SECURE = b"\r\nX-Forwarded-Proto: https\r\n"
 _LINES = b"Age: %d\r\nCache-Status: kairos; %b; ttl=%d\r\n"
 
 
@@ -44,17 +47,18 @@ class OnlyIfCached(KairosError):
 class RouteCache:
     """What a route stores and finds. `copies` are those of the route, for fetches whose answer is stored."""
 
-    __slots__ = ("_keys", "_tags", "copies", "desk", "fields", "policy", "purgers")
+    __slots__ = ("_keys", "_store", "_tags", "copies", "desk", "fields", "policy", "purgers")
 
     def __init__(self, policy: Cache, desk: Desk, identity: bytes, copies: Copies) -> None:
         """`identity` is the same for routes whose backends answer alike, and so after most reloads."""
         self.policy = policy
         self.desk = desk
+        self._store = desk.store
         self.copies = copies
         self.purgers = AccessControl([AccessList(policy.purge_from)]) if policy.purge_from else None
         self.fields = tuple(name.encode() for name in policy.headers)
         self._keys = Keys(identity, policy.query, by_host=policy.by_host)
-        self._tags = FieldSet((policy.tags_header.encode(),))
+        self._tags = Fields((policy.tags_header.encode(),))
 
     def admits(self, exchange: "Exchange", waited_until: float) -> bool:
         """Answer a request, or let it wait for somebody else's answer, or say that it goes to a backend.
@@ -65,29 +69,29 @@ class RouteCache:
         if head.body_length or (head.method != b"GET" and head.method != b"HEAD"):
             return purge.answers(exchange, self) if head.method == b"PURGE" else bypass(exchange)
         facts = FACTS.values(head.raw)
-        asked = None if facts == NOTHING else Asked(*facts)
-        primary = key = self.key(exchange)
-        found = self.find(key)
-        if isinstance(found, Variants):
-            key = variant_key(found, head)
-            found = self.find(key)
-        now = exchange.now
+        asked = None if facts == _NOTHING else Asked(*facts)
+        store = self._store
+        primary = key = self.key(exchange, exchange.target)
+        entry = store.find(key)
+        opened = None if entry is None else self.opened(entry)
+        if entry is not None and isinstance(opened, Variants):
+            key = variant_key(opened, head)
+            entry = store.find(key)
+            opened = None if entry is None else self.opened(entry)
+        now = exchange.downstream.plane.ticker.now
+        if entry is None or not isinstance(opened, Answer):
+            return self._decide(exchange, Fetch(self, primary, key, asked), now, waited_until)
+        answer: Answer = opened
         is_plain = asked is None or not (self.policy.obeys_clients or asked.is_for_origin)
-        if is_plain and isinstance(found, Found) and now < found.answer.stale_at:
+        if is_plain and now < answer.stale_at:
             status = b"fwd=uri-miss; collapsed" if waited_until else b"hit"
-            if self.serve(exchange, found, asked, status):
+            if self.serve(exchange, entry, answer, asked, status):
                 return False
-            found = None
-        fetch = Fetch(self, primary, key, asked, found if isinstance(found, Found) else None)
-        return self._decide(exchange, fetch, now, waited_until)
+        return self._decide(exchange, Fetch(self, primary, key, asked, Found(entry, answer)), now, waited_until)
 
-    def key(self, exchange: "Exchange") -> bytes:
-        """Return the key of what a request asks for."""
-        return self.key_of(exchange, exchange.target)
-
-    def key_of(self, exchange: "Exchange", target: bytes) -> bytes:
+    def key(self, exchange: "Exchange", target: bytes) -> bytes:
         """Return the key of a target on the same host; it is in the form in which the backend gets it."""
-        is_secure = exchange.is_secure or b"\r\nX-Forwarded-Proto: https\r\n" in exchange.forwarded
+        is_secure = exchange.is_secure or _TOLD_SECURE in exchange.forwarded
         return self._keys.key(exchange.head.host, target, is_secure)
 
     def tags(self, head: RequestHead | ResponseHead) -> tuple[bytes, ...]:
@@ -95,38 +99,36 @@ class RouteCache:
         (value,) = self._tags.values(head.raw)
         return () if value is None else tuple(dict.fromkeys(value.replace(b",", b" ").split()))
 
-    def find(self, key: bytes) -> Found | Variants | None:
-        """Return what is stored under a key; its label is read once for each hot copy."""
-        entry = self.desk.store.find(key)
-        if entry is None:
-            return None
+    def opened(self, entry: Entry) -> Answer | Variants:
+        """Return what is stored; its label is read once for each hot copy."""
         opened = entry.opened
         if opened is None:
             opened = entry.opened = decode(entry.label.text, entry.size)
-        return Found(entry, opened) if isinstance(opened, Answer) else cast("Variants", opened)
+        return cast("Answer | Variants", opened)
 
     def place(self, host: bytes, path: bytes) -> bytes:
         """Return what a purge calls the answers of a path."""
         return place(host, path) if self.policy.by_host else path
 
-    def serve(self, exchange: "Exchange", found: Found, asked: Asked | None, status: bytes) -> bool:
+    def serve(
+        self, exchange: "Exchange", entry: Entry, answer: Answer, asked: Asked | None, status: bytes
+    ) -> bool:
         """Send a stored answer; False if it cannot be read, and then nothing has been sent.
 
         `status` is what Cache-Status says of it (RFC 9211).
         """
-        entry, answer = found
-        head, offset, size = served(answer, exchange.head, asked)
-        body = entry.body
-        if body is not None:
-            piece = body if size == len(body) else body[offset : offset + size]
+        if asked is None and exchange.head.method == b"GET":
+            head, offset, size = answer.head, 0, answer.size
         else:
-            try:
-                piece = entry.read(offset, min(size, PIECE_BYTES)) if size else b""
-            except OSError:
+            head, offset, size = served(answer, exchange.head, asked)
+        body = entry.body
+        if body is None:
+            piece = _first_piece(entry, offset, size)
+            if piece is None:
                 return False
-            if not piece and size:
-                return False
-        now = exchange.now
+        else:
+            piece = body if size == len(body) else body[offset : offset + size]
+        now = exchange.downstream.plane.ticker.now
         exchange.lines += _LINES % (answer.age(now), status, answer.stale_at - now)
         exchange.begin_answer(head)
         if len(piece) == size:
@@ -180,10 +182,20 @@ class RouteCache:
         if is_renewed:
             ask_in_background(exchange, fetch)
         status = b"fwd=uri-miss; collapsed" if waited_until and now < answer.stale_at else b"hit"
-        if self.serve(exchange, found, fetch.asked, status):
+        if self.serve(exchange, *found, fetch.asked, status):
             return True
         fetch.found = None  # it cannot be read
         return False
+
+
+def _first_piece(entry: Entry, offset: int, size: int) -> bytes | None:
+    """Read the beginning of a body, or all of it; None if it is lost."""
+    if not size:
+        return b""
+    try:
+        return entry.read(offset, min(size, PIECE_BYTES)) or None
+    except OSError:
+        return None
 
 
 def bypass(exchange: "Exchange") -> bool:

@@ -2,7 +2,7 @@
 
 from struct import Struct
 
-from kairos._speedups import FieldSet
+from kairos._speedups import FieldSet as Fields  # the name of the compiled one is taken by the .pxd
 from kairos.protocols.http1.head import ResponseHead
 
 ANSWER, VARIANTS = b"A", b"V"
@@ -102,7 +102,7 @@ class Variants:
 
     def __init__(self, name: bytes, fields: tuple[bytes, ...]) -> None:
         self.name = name
-        self.fields = FieldSet(fields)
+        self.fields = Fields(fields)
 
     def encode(self) -> bytes:
         """Write it as the text of a label."""
