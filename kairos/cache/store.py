@@ -8,6 +8,9 @@ while two words of the zone are what they were when it read the file: that of th
 changes, and that of the purges. So what one worker stores, removes or purges, all others see with their next request,
 and a hit costs no system call.
 
+What has to make room for others is the exception: its file goes, and a hot copy may serve its worker on, since what it
+says still holds. Nobody has been told to forget it.
+
 What the kernel refuses (no space, no rights, no directory) is not stored; it is counted, and logged once in a while.
 """
 
