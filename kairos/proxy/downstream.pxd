@@ -42,6 +42,7 @@ cdef class Downstream:
     cdef public set owns
     cdef readonly DataPlane plane
 
+    cpdef stand_in(self, Downstream client, object transport)
     cpdef Client client(self, Snapshot snapshot)
     cpdef write(self, bytes data)
     cpdef pause_reading(self)

@@ -177,11 +177,11 @@ class Downstream:
             if exchange.upstream is not None:
                 exchange.upstream.resume_reading()
 
-    def stand_in(self, transport: asyncio.Transport, address: str) -> None:
+    def stand_in(self, client: "Downstream", transport: asyncio.Transport) -> None:
         """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
         self._transport = transport
         self._send = transport.write
-        self.address = address
+        self.address, self.is_secure, self._told = client.address, client.is_secure, client._told  # noqa: SLF001
 
     # What the exchange asks for.
 
