@@ -78,9 +78,9 @@ def listener_problems(validated: Validated) -> Iterator[Draft]:
     server = validated.config.server
     if server.tls is not None:
         yield from _tls_problems(server.tls, ("server", "tls"), validated)
-    places: dict[object, JsonPath] = {}
+    taken: list[tuple[str, object]] = []
     if server.port and not server.model_fields_set.isdisjoint(CLASSIC):
-        places[server.host, server.port] = ("server", "port")
+        taken.append((server.host, server.port))
     for index, block in enumerate(server.listeners):
         path: JsonPath = ("server", "listeners", index)
         if path in validated.broken:
@@ -89,9 +89,16 @@ def listener_problems(validated: Validated) -> Iterator[Draft]:
         yield from _option_problems(block, path, server, validated)
         if block.tls is not None:
             yield from _tls_problems(block.tls, (*path, "tls"), validated)
-        place = block.unix or block.systemd or (block.port and (block.host or Listener().host, block.port))
-        if place and places.setdefault(place, path) != path:
-            yield Draft("error", path, "Two listeners are at the same place", "remove one, or choose another port")
+        host, where = block.host or Listener().host, block.unix or block.systemd or block.port
+        if where and any(where == other and _overlap(host, of_other) for of_other, other in taken):
+            message = 'Two listeners are at the same place; "0.0.0.0" is all of IPv4, and "::" all addresses'
+            yield Draft("error", path, message, "remove one, or choose another port")
+        taken.append((host, where))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Say whether two hosts have an address in common; of a name nobody knows."""
+    return one == other or "::" in (one, other) or ("0.0.0.0" in (one, other) and ":" not in one + other)
 
 
 def _place_problems(block: model.Listener, path: JsonPath, validated: Validated) -> Iterator[Draft]:
