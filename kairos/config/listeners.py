@@ -6,6 +6,7 @@ from pathlib import Path
 from kairos.config.findings import Draft, JsonPath, quote
 from kairos.config.listening import Certificate, Listener, ListenerTls
 from kairos.config.model import listeners as model
+from kairos.config.model.listeners import UNIX_PEERS
 from kairos.config.model.server import Server
 from kairos.config.validate import Validated
 
@@ -122,10 +123,14 @@ def _option_problems(block: model.Listener, path: JsonPath, server: Server, vali
     if block.redirect_to_https is not False and block.tls is not None:
         message = "A listener with TLS cannot redirect to HTTPS: its clients use it already"
         yield Draft("error", (*path, "redirect_to_https"), message, "remove it, or give it to a listener without tls")
-    if block.proxy_protocol and not server.trusted_proxies and not validated.is_in_doubt(("server", "trusted_proxies")):
-        message = "PROXY headers are taken from trusted proxies only, and there are none"
-        fix = 'list the networks of your proxies in /server/trusted_proxies; "unix:" is for a Unix socket'
-        yield Draft("error", (*path, "proxy_protocol"), message, fix)
+    if block.proxy_protocol and not validated.is_in_doubt(("server", "trusted_proxies")):
+        kinds = {peer == UNIX_PEERS for peer in server.trusted_proxies}
+        wanted = {True, False} if block.systemd is not None else {block.unix is not None}
+        if kinds.isdisjoint(wanted):
+            message = "PROXY headers are taken from trusted proxies only, and there are none for this listener"
+            missing = '"unix:"' if block.unix is not None else "the networks of your proxies"
+            fix = f"add {missing} to /server/trusted_proxies"
+            yield Draft("error", (*path, "proxy_protocol"), message, fix)
 
 
 def _tls_problems(block: model.Tls, path: JsonPath, validated: Validated) -> Iterator[Draft]:

@@ -112,6 +112,21 @@ def test_who_names_authorities_asks_for_certificates(operator: Operator, tls: di
             "/server/listeners/0/proxy_protocol",
             "trusted proxies only",
         ),
+        (
+            {"listeners": [{"port": 1, "proxy_protocol": True}], "trusted_proxies": ["unix:"]},
+            "/server/listeners/0/proxy_protocol",
+            "none for this listener",
+        ),
+        (
+            {"listeners": [{"unix": "a", "proxy_protocol": True}], "trusted_proxies": ["10.0.0.0/8"]},
+            "/server/listeners/0/proxy_protocol",
+            "none for this listener",
+        ),
+        (
+            {"listeners": [{"systemd": "a", "proxy_protocol": True}]},
+            "/server/listeners/0/proxy_protocol",
+            "none for this listener",
+        ),
         ({"listeners": [{"port": 1, "redirect_to_https": 0}]}, "/server/listeners/0/redirect_to_https", "or a port"),
         ({"listeners": [{"unix": "a" * 108}]}, "/server/listeners/0/unix", "at most 107 bytes"),
         ({"listeners": [{"unix": "a", "mode": "0999"}]}, "/server/listeners/0/mode", "Not the permissions"),
@@ -165,6 +180,12 @@ def test_listeners_at_other_addresses_of_the_same_port_are_fine(operator: Operat
     hosts = ("127.0.0.1", "127.0.0.2", "::1")
     assert operator.findings(listening(*({"port": 1, "host": host} for host in hosts))) == ()
     assert operator.findings(listening({"port": 1}, {"port": 1, "host": "::1"})) == ()
+
+
+@pytest.mark.parametrize("peer", ["unix:", "10.0.0.0/8"])
+def test_what_kind_of_socket_systemd_opens_is_not_known(operator: Operator, peer: str) -> None:
+    given = listening({"systemd": "a", "proxy_protocol": True}, trusted_proxies=[peer])
+    assert operator.findings(given) == ()
 
 
 def test_a_wrong_value_is_not_reported_twice(operator: Operator) -> None:
