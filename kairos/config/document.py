@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a backend's certificate is checked; two that differ never share a connection."""
+    """How a backend's certificate is checked, and which one it is shown; two that differ share no connection."""
 
     verify: bool = True
     ca_file: str | None = None
@@ -29,6 +29,13 @@ class Tls:
     """Of the file's content, so that a new file under an old name makes a new document."""
     server_name: str | None = None
     """The name to ask for and to check; None takes the host of the backend."""
+    client_cert: str | None = None
+    """An absolute path; None shows no certificate."""
+    client_key: str | None = None
+    """An absolute path, if there is a certificate."""
+    client_digest: str = ""
+    """Of the contents of both files."""
+    min_version: str = "1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,8 @@ class Backend:
     state: str = "active"
     """`drain` and `maintenance` take no new requests."""
     health_check: HealthCheck | None = None
+    send_proxy_protocol: str | None = None
+    """The version of the header, `v1` or `v2`, with which connections begin."""
     address: str = ""
     """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 

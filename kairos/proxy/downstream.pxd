@@ -32,12 +32,14 @@ cdef class Downstream:
     cdef Progress _progress
     cdef Py_ssize_t _searched
     cdef object _send
+    cdef object _told
     cdef object _transport
     cdef Py_ssize_t _written
     cdef readonly str address
     cdef public double deadline
     cdef readonly bint is_secure
     cdef readonly ListenerOptions listener
+    cdef public set owns
     cdef readonly DataPlane plane
 
     cpdef Client client(self, Snapshot snapshot)
