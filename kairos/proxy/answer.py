@@ -61,7 +61,7 @@ class Answer:
         date = b"" if head.has_date else exchange.downstream.plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
         via, connection, request_id = exchange.snapshot.via, exchange.connection_line(), exchange.request_id
-        if exchange.route.sticky is not None:
+        if exchange.route.sticky is not None and exchange.attempts.target is not None:
             connection += _sticky_line(exchange)
         own = (coding, _NOSNIFF_AND_ID, request_id, b"\r\n", date, via, connection, exchange.lines, b"\r\n", data)
         return response_head(head, own, exchange.route.copies)
