@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
-from kairos.config.policies import AccessList, Cors, RequestChecks
+from kairos.config.policies import AccessList, Compression, Cors, RequestChecks
 from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
@@ -246,6 +246,7 @@ class Route:
     """None leaves CORS to the backend."""
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """Names with values; None for a header that is taken away."""
+    compression: Compression | None = None
     request_change: Transformation | None = None
     response_change: Transformation | None = None
 
@@ -340,6 +341,7 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
     ("outlier", Outlier),
     ("checks", RequestChecks),
     ("cors", Cors),
+    ("compression", Compression),
 )
 """The blocks of a route that may be absent."""
 

@@ -2,6 +2,7 @@
 
 from kairos.config import policies
 from kairos.config.model.answers import Cors, SecurityHeaders
+from kairos.config.model.compression import Compression
 from kairos.config.model.security import AccessList, RequestChecks
 
 
@@ -48,3 +49,18 @@ def request_checks(whole: RequestChecks | None, own: RequestChecks | None) -> po
     types = whole.allowed_content_types if own.allowed_content_types is None else own.allowed_content_types
     found = policies.RequestChecks(tuple(dict.fromkeys(agents or ())), tuple(dict.fromkeys(types or ())))
     return found if found != policies.RequestChecks() else None
+
+
+def compression(block: Compression | None) -> policies.Compression | None:
+    """Return what is compressed; None is nothing."""
+    if block is None or not block.enabled:
+        return None
+    return policies.Compression(
+        algorithms=tuple(dict.fromkeys(block.algorithms)),
+        types=tuple(dict.fromkeys(block.types)),
+        min_bytes=block.min_bytes,
+        br_level=block.levels.br,
+        zstd_level=block.levels.zstd,
+        gzip_level=block.levels.gzip,
+        event_streams=block.event_streams,
+    )
