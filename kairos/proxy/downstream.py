@@ -7,7 +7,7 @@ from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
-from kairos.proxy import admission, limits
+from kairos.proxy import admission, json_bodies, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
@@ -50,7 +50,6 @@ class Downstream:
         "_head_deadline",
         "_idle_since",
         "_is_closing",
-        "_is_full",
         "_is_processing",
         "_is_reading",
         "_progress",
@@ -60,6 +59,7 @@ class Downstream:
         "_written",
         "address",
         "deadline",
+        "is_full",
         "plane",
     )
 
@@ -76,7 +76,7 @@ class Downstream:
         self._head_deadline = _NEVER
         self._idle_since = 0.0
         self._is_closing = False
-        self._is_full = False
+        self.is_full = False
         self._is_processing = False
         self._is_reading = True
         self._progress: Progress | None = None  # of what the client owes now
@@ -137,14 +137,14 @@ class Downstream:
 
     def pause_writing(self) -> None:
         """Hold the other side back: this one reads too slowly."""
-        self._is_full = True
+        self.is_full = True
         self._watch()
         if self._exchange is not None and self._exchange.upstream is not None:
             self._exchange.upstream.pause_reading()
 
     def resume_writing(self) -> None:
         """Let the other side go on."""
-        self._is_full = False
+        self.is_full = False
         exchange = self._exchange
         if self._is_closing:
             return
@@ -153,8 +153,7 @@ class Downstream:
             self._process(b"")
         else:
             self._watch()
-            if exchange.upstream is not None:
-                exchange.upstream.resume_reading()
+            exchange.client_reads_on()
 
     # What the exchange asks for.
 
@@ -164,6 +163,10 @@ class Downstream:
             self._forwarding = snapshot.forwarding
             self._client = Client(snapshot.forwarding, self.address)
         return self._client
+
+    def serves(self, exchange: Exchange) -> bool:
+        """Say whether an exchange is still under way here."""
+        return self._exchange is exchange
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
@@ -216,7 +219,7 @@ class Downstream:
     def expired(self, now: float) -> None:
         """Give up on a client that does not go on, unless it has made progress meanwhile."""
         exchange = self._exchange
-        if self._is_full or self._is_closing:
+        if self.is_full or self._is_closing:
             progress = cast("Progress", self._progress)
             progress.advanced(now, limits.delivered(self._written, self._transport, self._fd))
             self.deadline = progress.look(now)
@@ -260,7 +263,7 @@ class Downstream:
             data = self._buffer + data
             self._buffer = b""
         self._is_processing = True
-        while data and self._exchange is None and not self._is_closing and not self._is_full:
+        while data and self._exchange is None and not self._is_closing and not self.is_full:
             rest = self._next_request(data, searched)
             if rest is None:
                 break
@@ -269,7 +272,7 @@ class Downstream:
         if self._is_closing:
             return
         self._buffer = data
-        if self._exchange is None and not self._is_full:
+        if self._exchange is None and not self.is_full:
             if not self._is_reading:
                 self.resume_reading()
         elif len(data) > _LARGEST_BACKLOG:
@@ -322,7 +325,8 @@ class Downstream:
         connection = head.connection
         if snapshot.told:  # in trailers neither
             connection = b"%b,%b" % (snapshot.told, connection or b"")
-        self._body = RequestBody(head.body_length, route.body_bytes, connection)
+        exchange.change = json_bodies.of_request(route.request_change, head)
+        self._body = RequestBody(head.body_length, route.body_bytes, connection, exchange.change)
         self._watch()
         if rest:
             self._read_body(rest)
@@ -390,7 +394,7 @@ class Downstream:
         """Wait for the next request."""
         now = self.plane.ticker.now
         self._idle_since = now
-        if self._is_full:
+        if self.is_full:
             self._watch()
             return
         seconds = self.plane.snapshot.client_idle_seconds
@@ -402,7 +406,7 @@ class Downstream:
         """Set the deadline by what the client owes: to read what waits for it, to send a request or its body."""
         exchange = self._exchange
         now = self.plane.ticker.now
-        if self._is_full:
+        if self.is_full:
             seconds, rate = limits.reading(exchange)
             self._progress = Progress(seconds, rate)
             self.deadline = self._progress.begin(now, limits.delivered(self._written, self._transport, self._fd))

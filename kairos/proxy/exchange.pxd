@@ -32,10 +32,13 @@ cdef class Exchange:
     cdef double _deadline
     cdef bint _has_told
     cdef list _held
+    cdef object _held_answer
     cdef bint _is_admitted
+    cdef bint _is_due
     cdef bint _is_trusted
     cdef Pool _taken
     cdef readonly Attempts attempts
+    cdef public object change
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
@@ -69,6 +72,7 @@ cdef class Exchange:
     @cython.locals(plane=DataPlane)
     cpdef bint begin_response(self, ResponseHead head) except -1
 
+    cpdef begin_answer(self, ResponseHead head)
     cpdef response_body(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
     cdef _pass_on(self, bytes data)

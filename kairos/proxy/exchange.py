@@ -8,7 +8,7 @@ from kairos.errors import BadRequest, KairosError, Overloaded, Retry, UpstreamEr
 from kairos.filters import Identity, LocalReply
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head
-from kairos.proxy import unavailable
+from kairos.proxy import json_bodies, unavailable
 from kairos.proxy.answer import Answer
 from kairos.proxy.attempts import Attempts
 from kairos.proxy.recovery import may_resend
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import ProxyRoute, Snapshot
+    from kairos.proxy.json_bodies import HeldAnswer
     from kairos.proxy.pool import Pool
     from kairos.proxy.target import Target
     from kairos.proxy.upstream import Upstream
+    from kairos.traffic.transform_json import JsonChange
 
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
@@ -54,10 +56,13 @@ class Exchange:
         "_deadline",
         "_has_told",
         "_held",
+        "_held_answer",
         "_is_admitted",
+        "_is_due",
         "_is_trusted",
         "_taken",
         "attempts",
+        "change",
         "client",
         "connected",
         "downstream",
@@ -121,6 +126,9 @@ class Exchange:
         self.task: asyncio.Task[None] | None = None  # that waits for a filter or for a connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._has_told = False  # an interim answer has gone to the client
+        self.change: JsonChange | None = None  # what the body goes through, while the head waits for it
+        self._is_due = False  # all that the head waits for is the body
+        self._held_answer: HeldAnswer | None = None
         self._is_admitted = False  # counted in the crowd of the route
         self.keeps_client = False
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
@@ -151,8 +159,12 @@ class Exchange:
         return False
 
     def begin(self) -> None:
-        """Send the request on its way, unless a filter has yet to decide."""
+        """Send the request on its way, unless a filter has yet to decide, or a body is held."""
         if self.task is not None:
+            return
+        if self.change is not None:
+            self._is_due = True
+            self.head = json_bodies.ask_for_body(self)
             return
         if self.request_done:
             self._start_clock()
@@ -194,6 +206,13 @@ class Exchange:
 
     def request_body(self, data: bytes, done: bool) -> None:
         """Pass on a piece of the request's body, already framed for the backend; `done` tells that it was the last."""
+        change = self.change
+        if change is not None:
+            if not data and not done:
+                return
+            self.change = None
+            if change.is_changed:
+                self.head = json_bodies.changed_request(self.head, len(data))
         self.request_done = done
         self.request_bytes += len(data)
         if done:
@@ -210,6 +229,9 @@ class Exchange:
             self.upstream.write(data)
             if done:
                 self.upstream.await_head(self._deadline)
+        if self._is_due:
+            self._is_due = False
+            self.begin()
 
     def client_left(self, reason: str = "client_left", error: KairosError | None = None) -> None:
         """Stop at once: nobody waits for the answer. `error` tells of a limit that was met."""
@@ -240,7 +262,7 @@ class Exchange:
             self.downstream.write(interim_head(head))
 
     def begin_response(self, head: ResponseHead) -> bool:
-        """Prepare the head for the client; it is written with the first piece of the body.
+        """Take the head of an answer.
 
         Return False if the request is sent again instead, and this answer is of no use.
         """
@@ -253,24 +275,57 @@ class Exchange:
         change = self.route.response_change
         if change is not None:
             head = ResponseHead(change.apply(head.raw, self.head), self.head.method == b"HEAD")
+            head, self._held_answer = json_bodies.of_response(change, self.head, head)
+        if self._held_answer is None:
+            self.begin_answer(head)
+        return True
+
+    def begin_answer(self, head: ResponseHead) -> None:
+        """Prepare the head for the client; it is written with the first piece of the body."""
+        self._held_answer = None
         self.attempts.accepted()
         self.status = head.status
         self._held = None
-        if plane.access_log is not None:
+        if self.downstream.plane.access_log is not None:
             self.first_byte = monotonic()
         self._answer = Answer(self, head)
-        return True
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
+        if self._held_answer is not None:
+            data = self._held_answer.piece(self, data)
+            if not data:
+                return
         self._pass_on(self._answer.piece(self, data))
 
     def end_response(self, data: bytes, trailers: list[tuple[bytes, bytes]] | None) -> None:
         """Pass on the last piece of the response's body, and what trailers the client can take."""
         self.upstream = None  # it may serve another exchange already: what this client does no longer concerns it
+        if self._held_answer is not None:
+            body = self._held_answer.last_piece(self, data)
+            if body is None:
+                return
+            data = body
         self._pass_on(self._answer.last_piece(self, data, trailers))
-        self._end()
-        self.downstream.exchange_ended(self.keeps_client)
+        if not self._answer.is_busy():
+            self._end()
+            self.downstream.exchange_ended(self.keeps_client)
+
+    def goes_on(self, data: bytes) -> None:
+        """Pass on what has been made of the response's body meanwhile, and let more of it come."""
+        self._pass_on(data)
+        if self._answer.is_busy():
+            return
+        if self.upstream is None:
+            self._end()
+            self.downstream.exchange_ended(self.keeps_client)
+        elif not self.downstream.is_full:
+            self.upstream.resume_reading()
+
+    def client_reads_on(self) -> None:
+        """Let more of the response come, if that is what the client has waited for."""
+        if self.upstream is not None and not (self.status and self._answer.is_busy()):
+            self.upstream.resume_reading()
 
     def _pass_on(self, data: bytes) -> None:
         if data:

@@ -34,6 +34,7 @@ OF_THE_BODY = FieldSet(
     )
 )
 _FACTS = FieldSet((b"content-type", b"content-encoding", b"content-range"))
+_LENGTH = FieldSet((b"content-length",))
 _JSON_TYPE = re.compile(rb"(?i)application/(?:[a-z0-9!#$&^_.+-]+\+)?json[ \t]*(?:;|$)")
 _LONG_NUMBER = re.compile(rb"[0-9.]{17}")  # has more digits than a C double, perhaps: orjson would round an integer
 
@@ -70,6 +71,14 @@ def with_length(head: bytes, length: int) -> bytes:
     """Return a head for a changed body of so many bytes, without what was true of the body before."""
     first = head[: head.find(b"\n") + 1]
     return OF_THE_BODY.copy_without(head, (first,), (b"Content-Length: %d\r\n\r\n" % length,))
+
+
+def without_length(head: bytes, settings: JsonBody) -> bytes:
+    """Return the head that answers HEAD where the answer to GET would be changed, as far as one can tell."""
+    (length,) = _LENGTH.values(head)
+    if settings.passes and length is not None and length.isdigit() and int(length) > settings.max_bytes:
+        return head
+    return OF_THE_BODY.copy_without(head, (head[: head.find(b"\n") + 1],), (b"\r\n",))
 
 
 class JsonChange:
