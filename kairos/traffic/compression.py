@@ -21,7 +21,8 @@ _VARIES = b"Vary: Accept-Encoding\r\n"
 
 OF_THE_CONTENT = (b"content-md5", b"digest", b"content-digest", b"repr-digest")
 """Fields, of the header or the trailers, that are digests of what the backend has sent."""
-_OF_THE_CODING = FieldSet((b"content-length", b"accept-ranges", b"etag", b"vary", *OF_THE_CONTENT))
+_FRAMING = (b"content-length", b"transfer-encoding")
+_OF_THE_CODING = FieldSet((*_FRAMING, b"accept-ranges", b"etag", b"vary", *OF_THE_CONTENT))
 
 NOT_MODIFIED = 304
 WITHOUT_CONTENT = frozenset((204, 205))

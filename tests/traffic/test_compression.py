@@ -3,7 +3,7 @@
 import pytest
 
 from kairos.config.policies import Compression as Settings
-from kairos.protocols.http1.head import RequestHead, ResponseHead
+from kairos.protocols.http1.head import UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.traffic.compression import Coding, Compression, MediaTypes, revalidated
 from tests.decoding import decoded
 
@@ -162,6 +162,14 @@ def test_a_304_has_the_validator_that_the_client_has() -> None:
     assert revalidated(request(b'If-None-Match: W/"a"'), weak) == weak
     none = response(status=b"304 Not Modified").raw
     assert revalidated(request(b'If-None-Match: W/"a"'), none) == none
+
+
+def test_a_body_that_came_in_chunks_may_get_a_length() -> None:
+    found = coding(request(LIKES), response(JSON, b"Transfer-Encoding: chunked"))
+
+    assert found is not None
+    assert ResponseHead(found.head(77), False).body_length == 77
+    assert ResponseHead(found.head(), False).body_length == UNTIL_CLOSE
 
 
 def test_a_body_without_a_known_length_is_flushed_and_another_is_not() -> None:
