@@ -1,5 +1,7 @@
 """Compressed answers, on their way through the data plane."""
 
+import asyncio
+import gc
 import random
 import zlib
 from collections.abc import Callable
@@ -9,6 +11,7 @@ import pytest
 from kairos.config.policies import Compression
 from kairos.config.transformations import FieldRule, JsonBody, JsonRule, StatusRule, Transformation
 from kairos.proxy.encoding import MAX_THREADS, EncodingThreads
+from kairos.proxy.exchange import Exchange
 from kairos.shm import layout
 from tests.decoding import Decoder, decoded
 from tests.proxy.messages import GET, unchunked
@@ -378,9 +381,32 @@ def test_an_encoder_that_fails_breaks_the_answer_off(world: World, client: Peer,
     assert client.transport.is_aborted
 
 
-def test_real_threads_do_one_job_after_the_other() -> None:
-    import asyncio
+@pytest.mark.parametrize("fate", ["answered", "elsewhere", "left", "cut short"])
+def test_an_exchange_that_is_compressed_leaves_nothing_to_collect(
+    world: World, client: Peer, server: Server, fate: str
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        world.threads.is_slow = fate != "answered"
+        client.sends(GZIP)
+        server.connection.sends(counted(LONG)[:40_000])
+        if fate == "left":
+            client.leaves()
+        elif fate == "cut short":
+            server.connection.resets()
+        else:
+            server.connection.sends(counted(LONG)[40_000:])
+        for _ in range(2):
+            world.threads.work()
+            world.settle()
+        exchanges = [one for one in gc.get_objects() if isinstance(one, Exchange)]
+        assert [one for one in exchanges if one.downstream is client.protocol] == []
+    finally:
+        gc.enable()
 
+
+def test_real_threads_do_one_job_after_the_other() -> None:
     async def ask() -> list[bytes]:
         threads = EncodingThreads(asyncio.get_running_loop())
         jobs = [threads.run(lambda number=number: b"%d" % number) for number in range(4 * MAX_THREADS)]
