@@ -75,6 +75,7 @@ cdef class Exchange:
     cpdef begin_answer(self, ResponseHead head)
     cpdef response_body(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
+    cpdef goes_on(self, bytes data)
     cdef _pass_on(self, bytes data)
 
     @cython.locals(seconds=double)

@@ -306,13 +306,10 @@ class Exchange:
             if body is None:
                 return
             data = body
-        self._pass_on(self._answer.last_piece(self, data, trailers))
-        if not self._answer.is_busy():
-            self._end()
-            self.downstream.exchange_ended(self.keeps_client)
+        self.goes_on(self._answer.last_piece(self, data, trailers))
 
     def goes_on(self, data: bytes) -> None:
-        """Pass on what has been made of the response's body meanwhile, and let more of it come."""
+        """Pass on what has been made of the response's body; end with it, or let more of it come."""
         self._pass_on(data)
         if self._answer.is_busy():
             return
