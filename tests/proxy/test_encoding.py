@@ -215,6 +215,23 @@ def test_what_is_compressed_already_passes(client: Peer, server: Server) -> None
     assert body_of(answer) == body
 
 
+def test_a_reload_switches_it_off_and_what_runs_ends_as_it_began(world: World, client: Peer, server: Server) -> None:
+    reader = Decoder("gzip")
+    client.sends(GZIP)
+    server.connection.sends(in_chunks(TEXT)[:-5])
+    assert reader.feed(unchunked(body_of(client.receives()))) == TEXT
+    world.configure(world.route("/{rest...}", server))
+    server.connection.sends(b"0\r\n\r\n")
+    reader.feed(unchunked(client.receives()))
+    assert reader.is_whole
+
+    client.sends(GZIP)
+    server.connection.sends(counted(TEXT))
+    answer = client.receives()
+    assert b"Vary" not in answer
+    assert body_of(answer) == TEXT
+
+
 def test_rules_come_first(client: Peer, route: Callable[..., Server]) -> None:
     rules = Transformation(
         headers=(FieldRule("set", "Vary", "Accept"),),
