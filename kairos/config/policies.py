@@ -61,3 +61,17 @@ class RequestChecks:
 
     user_agents: tuple[str, ...] = ()
     content_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """Which answers are compressed, by what, and how hard."""
+
+    algorithms: tuple[str, ...] = ("br", "zstd", "gzip")
+    """The best first."""
+    types: tuple[str, ...] = ("text/*", "application/json")
+    min_bytes: int = 1024
+    br_level: int = 4
+    zstd_level: int = 3
+    gzip_level: int = 4
+    event_streams: bool = False

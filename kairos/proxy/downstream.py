@@ -8,7 +8,7 @@ from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
 from kairos.protocols.proxy_protocol import Endpoint
-from kairos.proxy import admission, limits
+from kairos.proxy import admission, json_bodies, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
@@ -54,7 +54,6 @@ class Downstream:
         "_head_deadline",
         "_idle_since",
         "_is_closing",
-        "_is_full",
         "_is_processing",
         "_is_reading",
         "_progress",
@@ -65,6 +64,7 @@ class Downstream:
         "_written",
         "address",
         "deadline",
+        "is_full",
         "is_secure",
         "listener",
         "owns",
@@ -87,7 +87,7 @@ class Downstream:
         self._head_deadline = _NEVER
         self._idle_since = 0.0
         self._is_closing = False
-        self._is_full = False
+        self.is_full = False
         self._is_processing = False
         self._is_reading = True
         self._progress: Progress | None = None  # of what the client owes now
@@ -158,14 +158,14 @@ class Downstream:
 
     def pause_writing(self) -> None:
         """Hold the other side back: this one reads too slowly."""
-        self._is_full = True
+        self.is_full = True
         self._watch()
         if self._exchange is not None and self._exchange.upstream is not None:
             self._exchange.upstream.pause_reading()
 
     def resume_writing(self) -> None:
         """Let the other side go on."""
-        self._is_full = False
+        self.is_full = False
         exchange = self._exchange
         if self._is_closing:
             return
@@ -174,8 +174,7 @@ class Downstream:
             self._process(b"")
         else:
             self._watch()
-            if exchange.upstream is not None:
-                exchange.upstream.resume_reading()
+            exchange.client_reads_on()
 
     def stand_in(self, transport: asyncio.Transport, address: str) -> None:
         """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
@@ -198,6 +197,10 @@ class Downstream:
             self._forwarding = snapshot.forwarding
             self._client = Client(snapshot.forwarding, self.address, b"https" if self.is_secure else b"http")
         return self._client
+
+    def serves(self, exchange: Exchange) -> bool:
+        """Say whether an exchange is still under way here."""
+        return self._exchange is exchange
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
@@ -250,7 +253,7 @@ class Downstream:
     def expired(self, now: float) -> None:
         """Give up on a client that does not go on, unless it has made progress meanwhile."""
         exchange = self._exchange
-        if self._is_full or self._is_closing:
+        if self.is_full or self._is_closing:
             progress = cast("Progress", self._progress)
             progress.advanced(now, limits.delivered(self._written, self._transport, self._fd))
             self.deadline = progress.look(now)
@@ -294,7 +297,7 @@ class Downstream:
             data = self._buffer + data
             self._buffer = b""
         self._is_processing = True
-        while data and self._exchange is None and not self._is_closing and not self._is_full:
+        while data and self._exchange is None and not self._is_closing and not self.is_full:
             rest = self._next_request(data, searched)
             if rest is None:
                 break
@@ -303,7 +306,7 @@ class Downstream:
         if self._is_closing:
             return
         self._buffer = data
-        if self._exchange is None and not self._is_full:
+        if self._exchange is None and not self.is_full:
             if not self._is_reading:
                 self.resume_reading()
         elif len(data) > _LARGEST_BACKLOG:
@@ -356,7 +359,8 @@ class Downstream:
         connection = head.connection
         if snapshot.told:  # in trailers neither
             connection = b"%b,%b" % (snapshot.told, connection or b"")
-        self._body = RequestBody(head.body_length, route.body_bytes, connection)
+        exchange.change = json_bodies.of_request(route.request_change, head)
+        self._body = RequestBody(head.body_length, route.body_bytes, connection, exchange.change)
         self._watch()
         if rest:
             self._read_body(rest)
@@ -424,7 +428,7 @@ class Downstream:
         """Wait for the next request."""
         now = self.plane.ticker.now
         self._idle_since = now
-        if self._is_full:
+        if self.is_full:
             self._watch()
             return
         seconds = self.plane.snapshot.client_idle_seconds
@@ -436,7 +440,7 @@ class Downstream:
         """Set the deadline by what the client owes: to read what waits for it, to send a request or its body."""
         exchange = self._exchange
         now = self.plane.ticker.now
-        if self._is_full:
+        if self.is_full:
             seconds, rate = limits.reading(exchange)
             self._progress = Progress(seconds, rate)
             self.deadline = self._progress.begin(now, limits.delivered(self._written, self._transport, self._fd))

@@ -32,11 +32,14 @@ cdef class Exchange:
     cdef double _deadline
     cdef bint _has_told
     cdef list _held
+    cdef object _held_answer
     cdef bint _is_admitted
+    cdef bint _is_due
     cdef bint _is_trusted
     cdef Pool _taken
     cdef readonly Attempts attempts
     cdef public object caching
+    cdef public object change
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
@@ -72,11 +75,11 @@ cdef class Exchange:
     @cython.locals(plane=DataPlane)
     cpdef bint begin_response(self, ResponseHead head) except -1
 
-    @cython.locals(plane=DataPlane)
+    cpdef bint take_answer(self, ResponseHead head) except -1
     cpdef begin_answer(self, ResponseHead head)
-
     cpdef response_body(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
+    cpdef goes_on(self, bytes data)
     cdef _pass_on(self, bytes data)
 
     @cython.locals(seconds=double)

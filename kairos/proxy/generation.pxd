@@ -14,6 +14,7 @@ cdef class ProxyRoute:
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds
     cdef readonly Py_ssize_t column
+    cdef readonly object compressor
     cdef readonly double connect_seconds
     cdef readonly Copies copies
     cdef readonly object cache

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.caching.route import RouteCache
     from kairos.proxy.crowd import Crowd
+    from kairos.proxy.encoding import Compressor
     from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
 
@@ -35,6 +36,7 @@ class ProxyRoute:
         "body_stall_seconds",
         "cache",
         "column",
+        "compressor",
         "connect_seconds",
         "copies",
         "cors",
@@ -73,6 +75,7 @@ class ProxyRoute:
         copies: Copies = USUAL_COPIES,
         cors: CorsPolicy | None = None,
         headers: AnswerHeaders = NO_HEADERS,
+        compressor: "Compressor | None" = None,
         request_change: RequestChange | None = None,
         response_change: ResponseChange | None = None,
         sticky: "StickyCookie | None" = None,
@@ -97,6 +100,7 @@ class ProxyRoute:
         self.cors = cors
         self.has_lines = cors is not None or bool(headers.secure_lines)
         self.lines, self.secure_lines = headers.lines, headers.secure_lines  # what every answer has
+        self.compressor = compressor
         self.request_change, self.response_change = request_change, response_change
         self.cache = cache
         self.preserves_host = preserves_host

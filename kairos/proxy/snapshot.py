@@ -22,6 +22,7 @@ from kairos.proxy.caching.desk import Desk
 from kairos.proxy.caching.route import RouteCache, route_cache
 from kairos.proxy.connector import has_name
 from kairos.proxy.crowd import Crowd
+from kairos.proxy.encoding import Compressor, EncodingThreads, Threads
 from kairos.proxy.endpoints import Endpoints
 from kairos.proxy.generation import ProxyRoute, Snapshot, told_fields
 from kairos.proxy.plane import DataPlane
@@ -40,6 +41,7 @@ from kairos.security.headers import AnswerHeaders
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.traffic.caching.store import Store
+from kairos.traffic.compression import Compression
 from kairos.traffic.rate_filters import rate_filters
 from kairos.traffic.transform import RequestChange, ResponseChange
 
@@ -54,15 +56,23 @@ class SnapshotBuilder:
     """Build snapshots from documents, reusing what the previous one has of the same lines."""
 
     def __init__(
-        self, plane: DataPlane, zone: Zone, open_store: Callable[[CacheStore], Store] | None = None
+        self,
+        plane: DataPlane,
+        zone: Zone,
+        open_store: Callable[[CacheStore], Store] | None = None,
+        threads: Threads | None = None,
     ) -> None:
-        """`open_store` opens the place of stored answers, once a route stores any; None stores none."""
+        """`open_store` opens the place of stored answers, once a route stores any; None stores none.
+
+        `threads` are where long answers are compressed; None makes them.
+        """
         self._open_store = open_store
         self._desk: Desk | None = None
         self._plane = plane
         self._zone = zone
         self._pools = Pools(plane, zone)
         self._authenticators = Authenticators(plane)
+        self._threads = threads or EncodingThreads(plane.loop)
         self._told: tuple[bytes, ...] = ()  # the fields in which backends are told who was authenticated
         self._buckets = Buckets(zone.guarded, plane.row, layout.RATE_FORGOTTEN)
         self._rate_key = zone.secret(b"rate limits")[:16]
@@ -130,6 +140,7 @@ class SnapshotBuilder:
             copies=self._copies(route),
             cors=policy,
             headers=AnswerHeaders.of(route.security_headers),
+            compressor=Compressor(Compression(route.compression), self._threads) if route.compression else None,
             request_change=RequestChange(route.request_change) if route.request_change is not None else None,
             response_change=ResponseChange(route.response_change) if route.response_change is not None else None,
             cache=self._cache(route, settings),

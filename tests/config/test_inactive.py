@@ -16,14 +16,6 @@ HSTS = {"strict_transport_security": "max-age=60"}
 TLS = {"cert_file": "cert.pem", "key_file": "key.pem"}
 
 PROTECTION = [
-    (
-        config(router(request_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
-        "/routers/0/request_transformation/json_body",
-    ),
-    (
-        config(router(response_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
-        "/routers/0/response_transformation/json_body",
-    ),
     (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
     (
         config(server={"listeners": [{"port": 1, "tls": {**TLS, "client_ca": "ca.pem"}}]}),

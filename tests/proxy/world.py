@@ -179,6 +179,33 @@ class ManualLoop(asyncio.SelectorEventLoop):
         return peer.transport, peer.protocol
 
 
+class ManualThreads:
+    """Threads that do their jobs at once, or if they are slow when the test says so."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.is_slow = False
+        self.waiting: list[tuple[asyncio.Future[bytes], Callable[[], bytes]]] = []
+        self.done = 0
+
+    def run(self, job: Callable[[], bytes]) -> "asyncio.Future[bytes]":
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self.waiting.append((future, job))
+        if not self.is_slow:
+            self.work()
+        return future
+
+    def work(self) -> None:
+        """Do what waits; the loop hears of it later."""
+        waiting, self.waiting = self.waiting, []
+        for future, job in waiting:
+            self.done += 1
+            try:
+                future.set_result(job())
+            except Exception as error:  # noqa: BLE001 - as an executor does
+                future.set_exception(error)
+
+
 class Names:
     """A name server that knows the names of a world."""
 
@@ -207,7 +234,8 @@ class World:
         hosts = Hosts(self.loop, lambda _: Names(self))
         self.plane = DataPlane(self.loop, self.zone.row(0), self.clock(), hosts, self.clock)
         self.store = MemoryStore()
-        self.builder = SnapshotBuilder(self.plane, self.zone, lambda _: self.store)
+        self.threads = ManualThreads(self.loop)
+        self.builder = SnapshotBuilder(self.plane, self.zone, lambda _: self.store, self.threads)
         self.peers: list[Peer] = []
         self.servers: dict[tuple[str, int], Server] = {}
         self.plane.ticker.start()

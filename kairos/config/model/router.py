@@ -11,6 +11,7 @@ from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
 from kairos.config.model.caching import RouteCache
+from kairos.config.model.compression import Compression
 from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList, Auth, RequestChecks
@@ -240,6 +241,8 @@ class Router(Block):
     """Which pages of other origins may call; null takes what the gateway has."""
     security_headers: SecurityHeaders | None = None
     """Headers that tell browsers what a page may do, where they differ from the gateway's."""
+    compression: Compression | None = None
+    """Which answers are compressed; null takes what the gateway has."""
     request_transformation: RequestTransformation | None = None
     """Changes to the request."""
     response_transformation: ResponseTransformation | None = None
