@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
-from kairos.config.policies import AccessList, Cors, RequestChecks
+from kairos.config.policies import AccessList, Cors, RequestChecks, WebSocket
 from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
@@ -248,6 +248,8 @@ class Route:
     """Names with values; None for a header that is taken away."""
     request_change: Transformation | None = None
     response_change: Transformation | None = None
+    websocket: WebSocket | None = None
+    """None where no request may change protocols."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -340,6 +342,7 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
     ("outlier", Outlier),
     ("checks", RequestChecks),
     ("cors", Cors),
+    ("websocket", WebSocket),
 )
 """The blocks of a route that may be absent."""
 

@@ -63,6 +63,7 @@ cdef class Exchange:
     cdef readonly Snapshot snapshot
     cdef readonly double started
     cdef readonly Py_ssize_t status
+    cdef public object upgrade
     cdef readonly Upstream upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)

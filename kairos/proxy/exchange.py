@@ -9,7 +9,7 @@ from kairos.filters import Identity, LocalReply, WaitingFilter
 from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
-from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
+from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head, switching_head
 from kairos.proxy import limits, preflight, unavailable
 from kairos.proxy.attempts import Attempts
 from kairos.proxy.recovery import may_resend
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kairos.proxy.generation import ProxyRoute, Snapshot
     from kairos.proxy.pool import Pool
     from kairos.proxy.target import Target
+    from kairos.proxy.upgrade import Upgrade
     from kairos.proxy.upstream import Upstream
 
 # RFC 9110 section 9.2.2.
@@ -87,6 +88,7 @@ class Exchange:
         "snapshot",
         "started",
         "status",
+        "upgrade",
         "upstream",
     )
 
@@ -114,6 +116,7 @@ class Exchange:
         self._held: list[bytes] | None = None if self.request_done else []  # the body, while it could be sent again
         self.request_bytes = len(head.raw)
         self.identity: Identity | None = None
+        self.upgrade: Upgrade | None = None  # what the client would like to change to, where that is allowed
         self.lines = b""  # for the client, from filters
         self.request_lines = b""  # for the backend, from filters
         self.response_bytes = 0
@@ -371,6 +374,30 @@ class Exchange:
         self._end()
         self.downstream.exchange_ended(self._keeps_client)
 
+    def switched(self, head: ResponseHead, lines: bytes) -> "Pool":
+        """Pass on that the backend changes protocols, which `lines` say, and end here.
+
+        Return the pool whose backend goes on to have this in flight.
+        """
+        plane, change = self.downstream.plane, self.route.response_change
+        self.attempts.answered(plane.ticker.now, head.status)
+        self.attempts.accepted()
+        if change is not None:
+            head = ResponseHead(change.apply(head.raw, self.head), False)
+        self.status = head.status
+        if plane.access_log is not None:
+            self.first_byte = monotonic()
+        if self.route.sticky is not None:
+            lines += self._sticky_line()
+        own = (lines, _NOSNIFF_AND_ID, self.request_id, b"\r\n", self.snapshot.via, self.lines, b"\r\n")
+        data = switching_head(head, own, self.route.copies)
+        self.response_bytes += len(data)
+        self.downstream.write(data)
+        pool, self._taken = cast("Pool", self._taken), None
+        self.upstream = None
+        self._end()
+        return pool
+
     def upstream_failed(self, error: UpstreamError, upstream: "Upstream") -> None:
         """Send the request again where that is safe, else tell the client, or break off what it has begun to read."""
         self.upstream = None
@@ -566,6 +593,8 @@ class Exchange:
             row.add(self.route.column, 1)
             if self.route.crowd is not None:
                 self.route.crowd.left(self, self._is_admitted)
+        if self.upgrade is not None:
+            self.upgrade.end()
         row.add(_BYTES_IN, self.request_bytes)
         row.add(_BYTES_OUT, self.response_bytes)
         if plane.access_log is not None:

@@ -1,6 +1,6 @@
 """What one config generation built, swapped whole: the routes, and the bounds that hold before a route is known."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from kairos._speedups.matcher import Matcher
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
+    from kairos.proxy.tunnels import Group
 
 
 class ProxyRoute:
@@ -54,6 +55,7 @@ class ProxyRoute:
         "secure_lines",
         "sticky",
         "targets",
+        "tunnels",
         "waits",
     )
 
@@ -78,6 +80,7 @@ class ProxyRoute:
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
         is_checked: bool = False,
+        tunnels: "Group | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
@@ -89,6 +92,7 @@ class ProxyRoute:
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
         self.is_checked = is_checked  # whether any of its backends is asked how it is
+        self.tunnels = tunnels  # None where no request may change protocols
         self.column = column
         self.copies = copies
         self.cors = cors
@@ -110,7 +114,8 @@ class ProxyRoute:
 class Snapshot:
     """An immutable generation; `entries` holds what was built from each line of its document.
 
-    `checked` are the routes with backends that are asked how they are.
+    `checked` are the routes with backends that are asked how they are, `tunnels` the groups of the routes whose requests
+    may change protocols.
     """
 
     __slots__ = (
@@ -134,6 +139,7 @@ class Snapshot:
         "settings",
         "target_bytes",
         "told",
+        "tunnels",
         "upstream_idle_most",
         "upstream_idle_seconds",
         "upstream_life_seconds",
@@ -148,6 +154,7 @@ class Snapshot:
         router: Router,
         entries: dict[bytes, Entry],
         checked: Sequence[ProxyRoute] = (),
+        tunnels: "Collection[Group]" = (),
     ) -> None:
         self.generation = generation
         self.settings = settings
@@ -155,6 +162,7 @@ class Snapshot:
         self.matcher: Matcher = router.matcher
         self.entries = entries
         self.checked = tuple(checked)
+        self.tunnels = frozenset(tunnels)
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
         self.told = b",".join(told_fields(settings))

@@ -33,6 +33,11 @@ RETRIES = 13  # requests that were sent again after a pause
 RATE_LIMITED = 14  # requests that a rate limit refused
 RATE_DRY_RUN = 15  # requests that a rate limit would have refused
 RATE_FORGOTTEN = 16  # clients that rate limits forgot too early, for want of memory
+WEBSOCKET_BYTES_IN = 24  # from clients; of all that has changed from HTTP to another protocol
+WEBSOCKET_BYTES_OUT = 25
+WEBSOCKET_MESSAGES_IN = 26
+WEBSOCKET_MESSAGES_OUT = 27
+WEBSOCKETS = 28  # that were opened
 # Gauges say how things are; the supervisor zeroes those of a dead worker.
 CONNECTIONS_OPEN = 32
 IN_FLIGHT = 33
@@ -41,6 +46,7 @@ LIVE_GENERATIONS = 35
 LIVE_GENERATION = 36  # the newest that the worker serves
 HEARTBEAT = 37  # nanoseconds of CLOCK_MONOTONIC
 PID = 38
+WEBSOCKETS_OPEN = 39
 GAUGES = range(32, 64)
 # Dynamic columns follow: one per name in the directory, then two that all names share that found it full.
 COLUMNS = 64
