@@ -34,6 +34,8 @@ COMPILED = [
     "kairos/protocols/http1/head.py",
     "kairos/protocols/http1/serialize.py",
     "kairos/protocols/websocket/frames.py",
+    "kairos/proxy/admission.py",
+    "kairos/proxy/answer.py",
     "kairos/proxy/attempts.py",
     "kairos/proxy/body.py",
     "kairos/proxy/client.py",

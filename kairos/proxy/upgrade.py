@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, cast
 from kairos.config.policies import WebSocket
 from kairos.errors import KairosError, MethodNotAllowed, Overloaded
 from kairos.filters import Asked, LocalReply
+from kairos.protocols.http1.head import ResponseHead
+from kairos.protocols.http1.serialize import switching_head
 from kairos.protocols.websocket import handshake
 from kairos.protocols.websocket.handshake import WEBSOCKET, Agreement, Offer, UpgradeRequired
+from kairos.proxy.answer import sticky_line
+from kairos.proxy.replies import NOSNIFF_AND_ID
 from kairos.proxy.tunnel import Tunnel
 from kairos.security.refusals import Forbidden
 
 if TYPE_CHECKING:
-    from kairos.protocols.http1.head import ResponseHead
     from kairos.proxy.exchange import Exchange
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.tunnels import Group
@@ -104,9 +107,9 @@ class Upgrade:
     settings: WebSocket
     is_counted: bool = True
     agreement: Agreement | None = None
-    head: "ResponseHead | None" = None
+    head: ResponseHead | None = None
 
-    def agree(self, head: "ResponseHead", exchange: "Exchange") -> None:
+    def agree(self, head: ResponseHead, exchange: "Exchange") -> None:
         """Take the 101 of a backend; raises UpstreamError if it is not an answer to the offer."""
         self.agreement, self.head = handshake.agreement(self.offer, head), head
         if not exchange.request_done:
@@ -114,10 +117,10 @@ class Upgrade:
 
     def switch(self, exchange: "Exchange", upstream: "Upstream", rest: bytes) -> None:
         """End the exchange, and let a tunnel have its connections; `rest` has come with the 101."""
-        head, agreement = cast("ResponseHead", self.head), cast("Agreement", self.agreement)
+        agreement = cast("Agreement", self.agreement)
         plane, downstream = exchange.downstream.plane, exchange.downstream
         self.is_counted = False  # the tunnel does that
-        pool = exchange.switched(head, agreement.lines)
+        pool = exchange.switched(_head_for_client(exchange, cast("ResponseHead", self.head), agreement.lines))
         tunnel = Tunnel(plane, self.group, self.settings, pool, agreement)
         life = self.settings.lifetime * random.uniform(1 - JITTER, 1)  # noqa: S311
         backend = (upstream.hand_over(), rest)
@@ -128,6 +131,17 @@ class Upgrade:
         if self.is_counted:
             self.is_counted = False
             self.group.leave()
+
+
+def _head_for_client(exchange: "Exchange", head: ResponseHead, lines: bytes) -> bytes:
+    """Return the 101 as the client gets it; `lines` say what the protocol changes to."""
+    route = exchange.route
+    if route.response_change is not None:
+        head = ResponseHead(route.response_change.apply(head.raw, exchange.head), to_head=False)
+    if route.sticky is not None:
+        lines += sticky_line(exchange)
+    own = (lines, NOSNIFF_AND_ID, exchange.request_id, b"\r\n", exchange.snapshot.via, exchange.lines, b"\r\n")
+    return switching_head(head, own, route.copies)
 
 
 def _refusal(error: KairosError) -> LocalReply:
