@@ -28,7 +28,7 @@ SLICE_SECONDS = 0.002  # the longest that building a snapshot keeps requests wai
 LEARN_SECONDS = 2.0  # that new host names may take; those that are not known by then are resolved by who needs them
 RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
-FAREWELL_SHARE = 0.5  # of a drain, in which WebSockets are told one after the other
+FAREWELL_SHARE = 0.5  # of a drain: so long it may take to tell all WebSockets
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
 
 T = TypeVar("T")
@@ -114,11 +114,11 @@ class Gateway:
         await asyncio.sleep(min(LAST_HANDSHAKE_SECONDS, seconds))
         for listener in self._listeners:
             listener.close()
-        farewell, began = Farewell(plane), self._loop.time()
+        farewell, began = Farewell(plane, seconds * FAREWELL_SHARE), self._loop.time()
         while self._is_serving() and self._loop.time() < deadline:
             for downstream in list(plane.downstreams):
                 downstream.drain(plane.ticker.now)
-            farewell.tell((self._loop.time() - began) / (seconds * FAREWELL_SHARE))
+            farewell.tell(self._loop.time() - began)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
         if left := len(plane.downstreams) + len(plane.tunnels):
             _log.warning("%d connections are broken off at the end of the drain", left)

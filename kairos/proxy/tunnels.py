@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kairos.proxy.tunnel import Tunnel
     from kairos.shm.zone import Zone
 
+TOLD_PER_SECOND = 50
 FIRST_CODE, LAST_CODE = 1000, 1015  # those that RFC 6455 section 7.4 and its registry name
 RANGES = {3: "3000-3999", 4: "4000-4999"}
 
@@ -90,16 +91,19 @@ class Groups:
 class Farewell:
     """Tell the WebSockets of a worker that it ends: not all at once, or all would come back at once."""
 
-    __slots__ = ("_order", "_told")
+    __slots__ = ("_order", "_seconds", "_told")
 
-    def __init__(self, plane: "DataPlane") -> None:
+    def __init__(self, plane: "DataPlane", seconds: float) -> None:
+        """Take `seconds` for it at most, and less if there are few."""
         self._order = [tunnel for tunnel in plane.tunnels if tunnel.is_websocket]
+        self._seconds = min(seconds, len(self._order) / TOLD_PER_SECOND)
         self._told = 0
         random.shuffle(self._order)
 
-    def tell(self, share: float) -> None:
-        """Send Close 1001 until this share of them, from 0 to 1, has got it."""
-        due = round(len(self._order) * min(share, 1.0))
+    def tell(self, passed: float) -> None:
+        """Send Close 1001 to those whose turn has come when so many seconds have passed."""
+        count = len(self._order)
+        due = count if passed >= self._seconds else int(count * passed / self._seconds)
         for tunnel in self._order[self._told : due]:
             tunnel.close(GOING_AWAY)
         self._told = max(self._told, due)
