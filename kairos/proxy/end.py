@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from kairos.config.policies import WebSocket
@@ -57,6 +58,7 @@ class End:
 
     peer: "End"
     transport: asyncio.Transport
+    _send: Callable[[bytes], None]  # writes to the peer
 
     def __init__(self, tunnel: "Tunnel", plane: "DataPlane", frames: FrameScanner | None, *, is_client: bool) -> None:
         """`frames` follows what arrives here; None if that is no WebSocket."""
@@ -84,9 +86,9 @@ class End:
         self.transport = transport
         self._begin(transport.write)
 
-    def _begin(self, write: object) -> None:
-        peer = self.peer
-        peer._send = write  # type: ignore[assignment]  # noqa: SLF001 (of the same class)
+    def _begin(self, write: Callable[[bytes], None]) -> None:
+        peer = self.peer  # with its type when compiled
+        peer._send = write  # noqa: SLF001 (of the same class)
         self.transport.set_protocol(cast("asyncio.Protocol", self))
 
     # What the event loop calls.
@@ -257,7 +259,8 @@ class End:
 
     def forget(self) -> None:
         """Let go of everything that leads back here."""
-        self.peer = self.transport = self._tunnel = self._send = None  # type: ignore[assignment]
+        self.peer = self.transport = self._tunnel = None  # type: ignore[assignment]
+        self._send = None  # type: ignore[assignment]
 
     # What the ticker leads to.
 

@@ -114,8 +114,8 @@ class ProxyRoute:
 class Snapshot:
     """An immutable generation; `entries` holds what was built from each line of its document.
 
-    `checked` are the routes with backends that are asked how they are, `tunnels` the groups of the routes whose requests
-    may change protocols.
+    `checked` are the routes with backends that are asked how they are; `tunnels` are of the routes whose requests may
+    change protocols.
     """
 
     __slots__ = (

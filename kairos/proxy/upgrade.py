@@ -81,8 +81,7 @@ class Upgrades:
         offer = handshake.offer_of(head)
         if self._only_websocket:
             if offer is None or not offer.has_websocket:
-                what = "No Connection upgrade" if b"upgrade" in head.raw.lower() else "No WebSocket Upgrade header found"
-                raise UpgradeRequired(what, reason="websocket_expected")
+                raise UpgradeRequired("No WebSocket Upgrade header found", reason="websocket_expected")
             offer = replace(offer, protocols=(WEBSOCKET,))
         if offer is not None and offer.has_websocket:
             handshake.check_request(head, offer)

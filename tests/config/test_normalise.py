@@ -278,7 +278,8 @@ def test_the_memory_of_rate_limits_comes_from_the_file(operator: Operator) -> No
 
 def test_only_routes_that_change_protocols_have_limits_for_that(operator: Operator) -> None:
     whole = {"ping_interval_seconds": 30}
-    kinds: list[dict[str, Any]] = [{}, {"upgrade": True}, {"protocol": "websocket", "websocket": {"max_connections": 7}}]
+    own = {"protocol": "websocket", "websocket": {"max_connections": 7}}
+    kinds: list[dict[str, Any]] = [{}, {"upgrade": True}, own]
     routers = [router(f"/{number}", **more) for number, more in enumerate(kinds)]
 
     plain, upgrades, websocket = operator.document(config(*routers, websocket=whole)).routes

@@ -44,7 +44,8 @@ def asked(client: Peer, request: bytes) -> tuple[int, str]:
 
 class TestHandshake:
     def test_everything_the_client_says_reaches_the_backend_and_back(self, world: World, server: Server) -> None:
-        world.configure(world.route("/{room}", server, internal="/ws/{room}?v=1", protocol="websocket", websocket=LIMITS))
+        options = {"internal": "/ws/{room}?v=1", "protocol": "websocket", "websocket": LIMITS}
+        world.configure(world.route("/{room}", server, **options))
         lines = b"Cookie: a=b\r\nOrigin: http://example.com\r\nSec-WebSocket-Protocol: one, two\r\nAuthorization: x\r\n"
         extensions = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
         asks = with_lines(HANDSHAKE.replace(b"/chat", b"/chat?x=y"), lines + extensions)

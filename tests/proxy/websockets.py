@@ -27,7 +27,7 @@ def with_lines(message: bytes, lines: bytes) -> bytes:
 
 
 def configure(world: World, *servers: Server, protocol: str = "websocket", **options: object) -> None:
-    """Make `/chat` a route whose requests may change protocols; what no field of the limits is called is the route's."""
+    """Make `/chat` a route whose requests may change protocols; `options` are of its limits, or else of the route."""
     limits = {name: options.pop(name) for name in WebSocket.__slots__ if name in options}
     settings = WebSocket(**limits)  # type: ignore[arg-type]
     snapshot = world.configure(world.route("/chat", *servers, protocol=protocol, websocket=settings, **options))

@@ -70,7 +70,7 @@ class Config(Block):
     timeouts: Timeouts | None = None
     """How long each phase of a request may take; null takes the defaults."""
     websocket: WebSocket | None = None
-    """The limits of WebSockets and of other upgrades, for routes that have none of their own; null takes the defaults."""
+    """The limits of WebSockets and other upgrades, for routes that have none of their own; null takes the defaults."""
     discovery: Discovery | None = None
     """How the host names of backends are resolved; null takes the defaults."""
     circuit_breaker: CircuitBreaker | None = None

@@ -172,8 +172,8 @@ class Router(Block):
     protocol: Literal["http", "websocket", "ftp", "dns"] = "http"
     """What the backends speak. A `websocket` route takes the handshakes of WebSockets and nothing else."""
     upgrade: bool = False
-    """Whether requests of an `http` route may change to WebSocket, or to what else they ask for with `Upgrade`. Without,
-    they are answered as if they did not ask."""
+    """Whether requests of an `http` route may change to WebSocket, or to what else they ask for with `Upgrade`, but
+    never to `h2c` or TLS. Without, they are answered as if they did not ask."""
     websocket: WebSocket | None = None
     """The limits of such connections; null takes those of the gateway."""
     backends: Annotated[list[Backend], AfterValidator(check_backends)] | None = None

@@ -25,15 +25,13 @@ cdef class Frames:
     @cython.locals(size=Py_ssize_t, at=Py_ssize_t, step=Py_ssize_t)
     cpdef Py_ssize_t scan(self, bytes data) except -1
 
-    @cython.locals(
-        text="const unsigned char*", first=int, second=int, opcode=int, has_mask=bint, length=Py_ssize_t,
-        header=Py_ssize_t, wide=object,
-    )
+    @cython.locals(text="const unsigned char*", first=int, opcode=int, has_mask=bint)
     cdef Py_ssize_t _next(self, bytes data, Py_ssize_t at, Py_ssize_t size) except -1
 
-    @cython.locals(
-        text="const unsigned char*", opcode=int, length=Py_ssize_t, header=Py_ssize_t, high=int, low=int
-    )
+    @cython.locals(text="const unsigned char*", length=Py_ssize_t, wide=Py_ssize_t, header=Py_ssize_t, given=object)
+    cdef Py_ssize_t _next_data(self, bytes data, Py_ssize_t at, Py_ssize_t size) except -1
+
+    @cython.locals(text="const unsigned char*", opcode=int, length=Py_ssize_t, header=Py_ssize_t, high=int, low=int)
     cdef Py_ssize_t _next_control(self, bytes data, Py_ssize_t at, Py_ssize_t size) except -1
 
     cdef Py_ssize_t _refuse(self, int code) except -1

@@ -82,33 +82,35 @@ class Frames:
         if size < 2:
             return 0
         text = data  # a pointer when compiled
-        first, second = text[at], text[at + 1]
+        first = text[at]
         opcode = first & _OPCODE
-        has_mask = second >= _MASKED
+        has_mask = text[at + 1] >= _MASKED
         if has_mask != self._is_masked or (first & _RESERVED and not self._has_extensions):
             return self._refuse(_PROTOCOL_ERROR)
-        length = second & _LENGTH
         if opcode >= _CLOSE:
             return self._next_control(data, at, size)
         if opcode > _BINARY or self._is_open != (opcode == 0):  # RFC 6455 section 5.4
             return self._refuse(_PROTOCOL_ERROR)
-        header = 2 + (_MASK_BYTES if has_mask else 0)
-        if length == _LENGTH_16:
-            header += 2
-        elif length == _LENGTH_64:
-            header += 8
+        return self._next_data(data, at, size)
+
+    def _next_data(self, data: bytes, at: int, size: int) -> int:
+        """Do the same for a data frame: nothing until its header is whole."""
+        text = data  # a pointer when compiled
+        length = text[at + 1] & _LENGTH
+        wide = 2 if length == _LENGTH_16 else 8 if length == _LENGTH_64 else 0
+        header = 2 + wide + (_MASK_BYTES if self._is_masked else 0)
         if size < header:
             return 0
-        if length == _LENGTH_16:
+        if wide == 2:
             length = text[at + 2] << 8 | text[at + 3]
-        elif length == _LENGTH_64:
-            wide = int.from_bytes(data[at + 2 : at + 10], "big")
-            if wide > self._most_frame:  # before it becomes a C integer
+        elif wide:
+            given = int.from_bytes(data[at + 2 : at + 10], "big")
+            if given > self._most_frame:  # before it becomes a C integer
                 return self._refuse(_TOO_BIG)
-            length = wide
+            length = given
         if length > self._most_frame or length > self._most_message - self._message:
             return self._refuse(_TOO_BIG)
-        self._is_open = first < _FIN
+        self._is_open = text[at] < _FIN
         self._message = self._message + length if self._is_open else 0
         if not self._is_open:
             self.messages += 1

@@ -1,4 +1,4 @@
-"""The change from HTTP to another protocol (RFC 9110 section 7.8), and the handshake of WebSocket (RFC 6455 section 4)."""
+"""The change from HTTP to another protocol (RFC 9110 section 7.8), and WebSocket's handshake (RFC 6455 section 4)."""
 
 import re
 from base64 import b64encode
@@ -132,4 +132,5 @@ def extension_names(value: bytes | None) -> tuple[bytes, ...]:
 
 
 def not_agreed(message: str) -> UpstreamError:
+    """Make the error of a backend whose 101 is not an answer to the offer."""
     return UpstreamError(message, reason="upgrade_not_agreed")

@@ -52,7 +52,9 @@ class Reader:
         if len(data) < 2:
             return False
         fin, bits, opcode = data[0] >= 128, data[0] >> 4 & 7, data[0] & 15
-        if (data[1] >= 128) != self.is_masked or (bits and not self.has_extensions) or opcode not in (0, 1, 2, 8, 9, 10):
+        if (data[1] >= 128) != self.is_masked or (bits and not self.has_extensions):
+            return self.fail(1002)
+        if opcode not in (0, 1, 2, 8, 9, 10):
             return self.fail(1002)
         size, at = data[1] % 128, 2
         if opcode >= 8 and (not fin or size > 125 or (opcode == 8 and size == 1)):
