@@ -58,6 +58,7 @@ cdef class End:
     cpdef _read_answer(self, bytes data)
 
     cpdef close_if_answered(self)
+    cpdef bint is_open(self) except -1
     cpdef end_writing(self)
     cpdef is_alone(self, bint awaits_answer)
     cpdef let_go(self)

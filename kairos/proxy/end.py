@@ -127,7 +127,7 @@ class End:
         """Hold the other side back: this one reads too slowly."""
         self.is_full = True
         self.full_since = self._ticker.now
-        if not self.peer.is_lost:
+        if self.peer.is_open():
             self.peer.transport.pause_reading()
         self._tunnel.slowed(self.full_since)
 
@@ -135,7 +135,7 @@ class End:
         """Let the other side go on."""
         self.is_full = False
         peer = self.peer
-        if not peer.is_lost:
+        if peer.is_open():
             peer.heard_at = self._ticker.now  # its silence was not its fault
             peer.transport.resume_reading()
 
@@ -231,9 +231,13 @@ class End:
         if cast("FrameScanner", self._frames).close_code and self.peer.is_over:
             self.let_go()
 
+    def is_open(self) -> bool:
+        """Say whether the connection is neither lost nor about to be closed by us."""
+        return not self.is_lost and not self.transport.is_closing()
+
     def end_writing(self) -> None:
         """Let the other side of this connection know that nothing more comes."""
-        if self.is_lost or self.transport.is_closing():
+        if not self.is_open():
             return
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -267,7 +271,7 @@ class End:
     def ask(self, now: float) -> None:
         """Send a Ping to the other side of this connection, unless a frame is on its way there, or has to wait."""
         peer, frames = self.peer, cast("FrameScanner", self._frames)
-        if peer.is_between_frames() and not self.is_full and not self.is_lost:
+        if peer.is_between_frames() and not self.is_full and self.is_open():
             frames.stops_at_pongs = True
             self.pinged_at = now
             self.transport.write(ping_frame(OUR_PING, peer._mask()))  # noqa: SLF001 (of the same class)

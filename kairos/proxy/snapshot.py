@@ -110,7 +110,7 @@ class SnapshotBuilder:
         endpoints = Endpoints(route, [self._plane.hosts.host(name, settings.discovery) for name in names])
         targets = self._targets(endpoints.located())
         policy = cors.CorsPolicy(route.cors) if route.cors is not None else None
-        group = self.groups.of(_key(route)) if route.websocket is not None else None
+        group = self.groups.of(f"{route.hosts} {route.external_path}") if route.websocket is not None else None
         destination = ProxyRoute(
             route.external_path,
             self._filters(route, policy, group),
