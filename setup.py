@@ -43,6 +43,7 @@ COMPILED = [
     "kairos/proxy/end.py",
     "kairos/proxy/exchange.py",
     "kairos/proxy/generation.py",
+    "kairos/proxy/listener_options.py",
     "kairos/proxy/plane.py",
     "kairos/proxy/pool.py",
     "kairos/proxy/progress.py",
