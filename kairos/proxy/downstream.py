@@ -241,6 +241,8 @@ class Downstream:
         self.plane.hangups.forget(self._fd)
         self.plane.ticker.forget(self)
         self.plane.downstreams.discard(self)
+        for owned in self.owns or ():
+            owned.left(self)
         return self._transport, early
 
     def abort(self) -> None:

@@ -391,14 +391,19 @@ class Upstream:
         elif asked_at:
             latency.answered(seconds, now)
 
+    def _take_switch(self, head: ResponseHead, exchange: "Exchange") -> None:
+        if exchange.upgrade is None:
+            raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
+        exchange.upgrade.agree(head, exchange)
+        if self._pool.latency is not None:
+            self._measure(is_error=False)
+        if self.requests == 1:
+            self._pool.answered(head, self._transport)
+        self._left = _SWITCHES
+
     def _take_interim(self, head: ResponseHead, exchange: "Exchange") -> None:
         if head.status == 101:
-            if exchange.upgrade is None:
-                raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
-            exchange.upgrade.agree(head, exchange)
-            if self._pool.latency is not None:
-                self._measure(is_error=False)
-            self._left = _SWITCHES
+            self._take_switch(head, exchange)
             return
         self.is_reused = False  # it lives: if it is lost from here on, that is no stale reuse
         exchange.interim(head)
