@@ -89,12 +89,12 @@ class Answer:
         coding = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
         via, connection, request_id = exchange.snapshot.via, exchange.connection_line(), exchange.request_id
         if exchange.route.sticky is not None and exchange.attempts.target is not None:
-            connection += _sticky_line(exchange)
+            connection += sticky_line(exchange)
         own = (coding, _NOSNIFF_AND_ID, request_id, b"\r\n", date, via, connection, exchange.lines, b"\r\n", data)
         return response_head(head, own, exchange.route.copies)
 
 
-def _sticky_line(exchange: "Exchange") -> bytes:
+def sticky_line(exchange: "Exchange") -> bytes:
     """Lead the client back to the backend that answers, unless its cookie does so already."""
     is_secure = tells_https(exchange.forwarded)
     target = cast("Target", exchange.attempts.target)

@@ -120,7 +120,7 @@ class Downstream:
         plane.row.add(layout.CONNECTIONS_ACCEPTED, 1)
         plane.row.add(layout.CONNECTIONS_OPEN, 1)
         most = plane.snapshot.settings.limits.connections
-        if most and len(plane.downstreams) > most:
+        if most and len(plane.downstreams) + len(plane.tunnels) > most:
             setting, reason = "limits.max_connections_per_worker", "too_many_connections"
             self._refuse(Overloaded(most, setting=setting, reason=reason), b"")
 
@@ -240,6 +240,19 @@ class Downstream:
             self.resume_reading()
         if self._buffer and not self._is_processing:
             self._process(b"")
+
+    def hand_over(self) -> tuple[asyncio.Transport, bytes]:
+        """Let go of the connection, for whose transport there is another protocol now; and of what was read ahead."""
+        early, self._buffer = self._buffer, b""
+        self._exchange = None
+        self.resume_reading()
+        self._is_closing = True
+        self.plane.hangups.forget(self._fd)
+        self.plane.ticker.forget(self)
+        self.plane.downstreams.discard(self)
+        for owned in self.owns or ():
+            owned.left(self)
+        return self._transport, early
 
     def abort(self) -> None:
         """Break off at once: the client must see that what it has is not whole."""

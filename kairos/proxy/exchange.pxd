@@ -62,6 +62,7 @@ cdef class Exchange:
     cdef readonly Py_ssize_t status
     cdef public bytes target
     cdef public object task
+    cdef public object upgrade
     cdef public object upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kairos.proxy.json_bodies import HeldAnswer
     from kairos.proxy.pool import Pool
     from kairos.proxy.target import Target
+    from kairos.proxy.upgrade import Upgrade
     from kairos.proxy.upstream import Upstream
     from kairos.traffic.transform_json import JsonChange
 
@@ -90,6 +91,7 @@ class Exchange:
         "status",
         "target",
         "task",
+        "upgrade",
         "upstream",
     )
 
@@ -119,6 +121,7 @@ class Exchange:
         self._held: list[bytes] | None = None if self.request_done else []  # the body, while it could be sent again
         self.request_bytes = len(head.raw)
         self.identity: Identity | None = None
+        self.upgrade: Upgrade | None = None  # what the client would like to change to, where that is allowed
         self.lines = b""  # for the client, from filters
         self.request_lines = b""  # for the backend, from filters
         self.response_bytes = 0
@@ -355,6 +358,24 @@ class Exchange:
             self.response_bytes += len(data)
             self.downstream.write(data)
 
+    def switched(self, data: bytes) -> "Pool":
+        """Send the client the 101 of the backend, and end here: a tunnel has the connections now.
+
+        Return the pool whose backend goes on to have this in flight.
+        """
+        plane = self.downstream.plane
+        self.attempts.answered(plane.ticker.now, 101)
+        self.attempts.accepted()
+        self.status = 101
+        if plane.access_log is not None:
+            self.first_byte = monotonic()
+        self.response_bytes += len(data)
+        self.downstream.write(data)
+        pool, self._taken = cast("Pool", self._taken), None
+        self.upstream = None
+        self._end()
+        return pool
+
     def upstream_failed(self, error: UpstreamError, upstream: "Upstream") -> None:
         """Send the request again where that is safe, else tell the client, or break off what it has begun to read."""
         self.upstream = None
@@ -544,6 +565,8 @@ class Exchange:
             row.add(self.route.column, 1)
             if self.route.crowd is not None:
                 self.route.crowd.left(self, self._is_admitted)
+        if self.upgrade is not None:
+            self.upgrade.end()
         row.add(_BYTES_IN, self.request_bytes)
         row.add(_BYTES_OUT, self.response_bytes)
         if plane.access_log is not None:

@@ -35,6 +35,11 @@ RATE_DRY_RUN = 15  # requests that a rate limit would have refused
 RATE_FORGOTTEN = 16  # clients that rate limits forgot too early, for want of memory
 CACHE_REFUSED = 20  # answers that the cache could not store, because the disk or its bounds did not let it
 CACHE_EVICTED = 21  # answers that made room for others
+WEBSOCKET_BYTES_IN = 24  # from clients; of all that has changed from HTTP to another protocol
+WEBSOCKET_BYTES_OUT = 25
+WEBSOCKET_MESSAGES_IN = 26
+WEBSOCKET_MESSAGES_OUT = 27
+WEBSOCKETS = 28  # that were opened
 # Gauges say how things are; the supervisor zeroes those of a dead worker.
 CONNECTIONS_OPEN = 32
 IN_FLIGHT = 33
@@ -43,6 +48,7 @@ LIVE_GENERATIONS = 35
 LIVE_GENERATION = 36  # the newest that the worker serves
 HEARTBEAT = 37  # nanoseconds of CLOCK_MONOTONIC
 PID = 38
+WEBSOCKETS_OPEN = 39
 GAUGES = range(32, 64)
 # Dynamic columns follow: one per name in the directory, then two that all names share that found it full.
 COLUMNS = 64
