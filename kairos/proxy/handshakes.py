@@ -1,0 +1,189 @@
+"""Connections on their way into TLS: from the socket that was accepted to the transport that HTTP runs on."""
+
+import logging
+import socket
+import ssl
+from ssl import SSLEOFError, SSLError, SSLWantReadError, SSLWantWriteError
+from typing import TYPE_CHECKING, Any, cast
+
+from kairos.errors import BadRequest
+from kairos.filters import LocalReply
+from kairos.proxy import limits
+from kairos.proxy.client_certificates import lines_of
+from kairos.proxy.replies import local_reply
+from kairos.proxy.tls_transport import TlsTransport
+from kairos.shm import layout
+
+if TYPE_CHECKING:
+    from kairos.proxy.downstream import Downstream
+    from kairos.proxy.identities import Identities, TlsSocket
+    from kairos.proxy.plane import DataPlane
+
+LOG_SECONDS = 1.0  # at most one line per second
+
+_log = logging.getLogger("kairos.tls")
+
+
+class Handshakes:
+    """The handshakes of one listener that have not come to an end."""
+
+    __slots__ = ("_hidden", "_plane", "_silent_until", "waiting")
+
+    def __init__(self, plane: "DataPlane") -> None:
+        self._plane = plane
+        self._hidden = 0
+        self._silent_until = 0.0
+        self.waiting: set[Handshake] = set()
+
+    def begin(self, sock: socket.socket, peer: Any, downstream: "Downstream", identities: "Identities") -> None:
+        """Shake hands on a non-blocking socket, then hand the connection to `downstream`."""
+        most = self._plane.snapshot.settings.limits.connections
+        if most and len(self.waiting) >= most:
+            sock.close()
+            self._failed(peer, f"limits.max_connections_per_worker is {most}, and so many handshakes are under way")
+            return
+        try:
+            secure = identities.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        except OSError:  # the client has left
+            sock.close()
+            return
+        handshake = Handshake(self, self._plane, cast("TlsSocket", secure), peer, downstream, identities)
+        self.waiting.add(handshake)
+        handshake.step()
+
+    def close(self) -> None:
+        """Give all up that are still under way."""
+        for handshake in tuple(self.waiting):
+            handshake.stop()
+
+    def failed(self, handshake: "Handshake", error: OSError | None) -> None:
+        """Count, and tell the operator, but not more often than the log can bear."""
+        if error is None:
+            seconds = self._plane.snapshot.settings.timeouts.tls_handshake
+            self._failed(handshake.peer, f"it took more than {seconds:g} s (timeouts.tls_handshake_seconds)")
+        elif not isinstance(error, SSLError) or isinstance(error, SSLEOFError):
+            self._count()  # who leaves may be a health check that only connects
+            _log.debug("%s has left during the TLS handshake", _shown(handshake.peer))
+        else:
+            self._failed(handshake.peer, explained(error))
+
+    def _count(self) -> None:
+        self._plane.row.add(layout.TLS_FAILURES, 1)
+
+    def _failed(self, peer: Any, why: str) -> None:
+        self._count()
+        now = self._plane.ticker.now
+        if now < self._silent_until:
+            self._hidden += 1
+            return
+        more = f" ({self._hidden} more since the last)" if self._hidden else ""
+        self._silent_until, self._hidden = now + LOG_SECONDS, 0
+        _log.info("%s: the TLS handshake has failed: %s%s", _shown(peer), why, more)
+
+
+class Handshake:
+    """One handshake: each step answers what has arrived, until both sides agree."""
+
+    __slots__ = ("_downstream", "_handshakes", "_identities", "_is_watching", "_plane", "_shake", "_socket", "deadline", "peer")
+
+    def __init__(
+        self,
+        handshakes: Handshakes,
+        plane: "DataPlane",
+        sock: "TlsSocket",
+        peer: Any,
+        downstream: "Downstream",
+        identities: "Identities",
+    ) -> None:
+        self._handshakes = handshakes
+        self._plane = plane
+        self._socket = sock
+        self._shake = (getattr(sock, "_sslobj", None) or sock).do_handshake
+        self._downstream = downstream
+        self._identities = identities
+        self._is_watching = False
+        self.peer = peer
+        self.deadline = limits.deadline(plane.ticker.now, plane.snapshot.settings.timeouts.tls_handshake)
+
+    def step(self) -> None:
+        """Go on as far as it goes without waiting."""
+        try:
+            self._shake()
+        except SSLWantReadError:
+            self._watch()
+        except SSLWantWriteError:
+            self._watch()
+            self._plane.loop.remove_reader(self._socket.fileno())
+            self._plane.loop.add_writer(self._socket.fileno(), self._written)
+        except OSError as error:
+            self._fail(error)
+        else:
+            self._succeed()
+
+    def expired(self, now: float) -> None:
+        """Give up on a client that does not go on."""
+        self._handshakes.failed(self, None)
+        self.stop()
+
+    def stop(self) -> None:
+        """Give up."""
+        self._leave()
+        if self._is_watching:
+            self._plane.loop.remove_reader(self._socket.fileno())
+            self._plane.loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+
+    def _watch(self) -> None:
+        if not self._is_watching:
+            self._is_watching = True
+            self._plane.ticker.watch(self)
+            self._plane.loop.add_reader(self._socket.fileno(), self.step)
+
+    def _written(self) -> None:
+        self._plane.loop.remove_writer(self._socket.fileno())
+        self._plane.loop.add_reader(self._socket.fileno(), self.step)
+        self.step()
+
+    def _leave(self) -> None:
+        self._handshakes.waiting.discard(self)
+        if self._is_watching:
+            self._plane.ticker.forget(self)
+
+    def _succeed(self) -> None:
+        row = self._plane.row
+        row.add(layout.TLS_HANDSHAKES, 1)
+        if self._socket.session_reused:
+            row.add(layout.TLS_RESUMED, 1)
+        self._leave()
+        certificate = lines_of(self._socket) if self._identities.client_auth != "none" else b""
+        self._downstream.secured(self._socket.server_name, certificate)
+        TlsTransport(self._plane.loop, self._socket, self.peer).start(self._downstream)
+
+    def _fail(self, error: OSError) -> None:
+        self._handshakes.failed(self, error)
+        if isinstance(error, SSLError) and error.reason == "HTTP_REQUEST":
+            self._answer_plainly()
+        self.stop()
+
+    def _answer_plainly(self) -> None:
+        """Tell a client that speaks plain HTTP; nothing has been sent that would make it nonsense."""
+        error = BadRequest("The plain HTTP request was sent to HTTPS port", reason="plain_http_to_tls")
+        lines = self._plane.ticker.date_line + b"Connection: close\r\n"
+        answer = local_reply(LocalReply.refusal(error), self._plane.request_id(), lines)
+        try:
+            socket.socket.send(self._socket, answer)
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)
+            socket.socket.recv(self._socket, 64 << 10)  # unread, it would make a reset of the end and eat the answer
+        except OSError:
+            pass  # then it is not told
+
+
+def explained(error: SSLError) -> str:
+    """Say in words why a handshake has failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the client's certificate is not accepted: {error.verify_message}"
+    return (error.reason or str(error)).lower().replace("_", " ")
+
+
+def _shown(peer: Any) -> str:
+    return str(peer[0]) if isinstance(peer, tuple) and peer else "a client"
