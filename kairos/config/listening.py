@@ -76,3 +76,15 @@ def moved(listeners: Sequence[Listener], host: str | None, port: int | None) -> 
         host, port = first.host if host is None else host, first.port if port is None else port
         first = replace(first, host=host, port=port, unix=None, systemd=None)
     return (first, *others)
+
+
+def renewed(listeners: Sequence[Listener], news: Sequence[Listener]) -> list[Listener]:
+    """Return listeners that run, each as a new config has the one at its place; as it is if there is none any more."""
+    remaining = list(news)
+    found: list[Listener] = []
+    for listener in listeners:
+        new = next((one for one in remaining if one.place == listener.place), None)
+        if new is not None:
+            remaining.remove(new)
+        found.append(new or listener)
+    return found

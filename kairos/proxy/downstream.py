@@ -11,13 +11,15 @@ from kairos.proxy import limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
+from kairos.proxy.listener_options import PLAIN, ListenerOptions
 from kairos.proxy.progress import Progress
 from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
-from kairos.security.peers import plain_address
+from kairos.security.peers import peer_address
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.protocols.proxy_protocol import ProxyHeader
     from kairos.proxy.generation import Snapshot
     from kairos.proxy.plane import DataPlane
 
@@ -60,13 +62,17 @@ class Downstream:
         "_written",
         "address",
         "deadline",
+        "is_secure",
+        "listener",
         "plane",
     )
 
-    def __init__(self, plane: "DataPlane") -> None:
+    def __init__(self, plane: "DataPlane", listener: ListenerOptions = PLAIN) -> None:
         self.plane = plane
+        self.listener = listener
         self.address = ""
         self.deadline = _NEVER
+        self.is_secure = False  # the client speaks TLS
         self._body: RequestBody | None = None
         self._buffer = b""
         self._client: Client | None = None
@@ -83,6 +89,12 @@ class Downstream:
         self._searched = 0  # how much of `_buffer` is known not to hold the end of a head
         self._written = 0
 
+    def introduce(self, header: "ProxyHeader") -> None:
+        """Take the word of a proxy for who the client is, before the connection is made."""
+        if header.source is not None:
+            self.address = header.source.host
+        self.is_secure = header.is_secure
+
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -91,8 +103,8 @@ class Downstream:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
         self._send = self._transport.write
-        peer = transport.get_extra_info("peername")
-        self.address = plain_address(peer[0]) if peer else ""
+        if not self.address:
+            self.address = peer_address(transport.get_extra_info("peername"))
         sock = transport.get_extra_info("socket")
         self._fd = -1 if sock is None else sock.fileno()
         self._rest()
@@ -162,7 +174,7 @@ class Downstream:
         """Return who is at the other end, by the rules of a snapshot."""
         if self._client is None or self._forwarding is not snapshot.forwarding:
             self._forwarding = snapshot.forwarding
-            self._client = Client(snapshot.forwarding, self.address)
+            self._client = Client(snapshot.forwarding, self.address, b"https" if self.is_secure else b"http")
         return self._client
 
     def write(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
-from kairos.proxy import limits, preflight, unavailable
+from kairos.proxy import limits, preflight, redirect, unavailable
 from kairos.proxy.attempts import Attempts
 from kairos.proxy.recovery import may_resend
 from kairos.proxy.replies import NOSNIFF_AND_ID, local_reply, of_the_gateway
@@ -156,12 +156,17 @@ class Exchange:
 
     @property
     def is_secure(self) -> bool:
-        """Whether the client speaks TLS; the listener does not, so far."""
-        return False
+        """Whether the client speaks TLS, to us or to a proxy that says so in a PROXY header."""
+        return self.downstream.is_secure
 
     def find_route(self) -> bool:
         """Find out where the request goes; say whether it goes on, or has been answered here."""
         head, snapshot = self.head, self.snapshot
+        port = self.downstream.listener.redirect
+        if port and not self._is_told_secure() and redirect.applies(snapshot, head):
+            self._begin_lines()
+            self.reply(redirect.to_https(head, port))
+            return False
         try:
             if self.downstream.plane.in_flight > snapshot.requests:
                 raise Overloaded(snapshot.requests)
@@ -544,9 +549,12 @@ class Exchange:
 
     def _sticky_line(self) -> bytes:
         """Lead the client back to the backend that answers, unless its cookie does so already."""
-        is_secure = b"\r\nX-Forwarded-Proto: https\r\n" in self._forwarded
         target = cast("Target", self.attempts.target)
-        return cast("StickyCookie", self.route.sticky).line(self.head, target.pool.address, is_secure)
+        return cast("StickyCookie", self.route.sticky).line(self.head, target.pool.address, self._is_told_secure())
+
+    def _is_told_secure(self) -> bool:
+        """Say whether backends are told that the client speaks TLS, to us or to a proxy that is trusted."""
+        return b"\r\nX-Forwarded-Proto: https\r\n" in self._forwarded
 
     def _connection_line(self) -> bytes:
         if not self._keeps_client:

@@ -29,6 +29,7 @@ from kairos.workers.errors import StartError
 from kairos.workers.extras import Extras
 from kairos.workers.fleet import Fleet
 from kairos.workers.heartbeat import Watch
+from kairos.workers.inherited import Inherited
 from kairos.workers.listeners import Listeners, raise_open_files_limit
 from kairos.workers.options import RunOptions
 from kairos.workers.reload import Coordinator
@@ -99,6 +100,7 @@ def run(
             open_missing_streams()
             logs.configure(options.log_level or Settings().log_level)
             faulthandler.register(signal.SIGUSR2, file=STDERR)  # for every process that is forked, too
+            inherited = Inherited.take(os.environ, os.getpid())
             lock = StateLock(state_directory(options.state_dir, os.environ))
             cleanup.callback(lock.release)
             children = Children()
@@ -113,7 +115,7 @@ def run(
             if isinstance(first, Refused):
                 raise StartError("\n".join(first.lines), exit_code=first.exit_code)
             if first is not None:
-                start = Start(options, timing, children, reader, Extras(children, extra_children))
+                start = Start(options, timing, children, reader, Extras(children, extra_children), inherited)
                 Supervisor(start, first, make_gateway).run()
     except StartError as error:
         print(error.message, file=sys.stderr)
@@ -144,6 +146,7 @@ class Start:
     children: Children
     reader: ConfigReader
     extras: Extras
+    inherited: Inherited
 
 
 class Supervisor:
@@ -158,14 +161,13 @@ class Supervisor:
         self._first = first
         self._settings = effective(first.document, start.options)
         self._has_served = False
-        first_place = self._settings.listeners[0]
-        self._listeners = Listeners(first_place.host, first_place.port, self._settings.workers)
         self._zone = Zone(
             self._settings.workers,
             started_at=time.time_ns(),
             started_clock=time.monotonic_ns(),
             guarded_bytes=self._settings.rate_limit_bytes,
         )
+        self._listeners = Listeners(self._settings.listeners, self._settings.workers, start.inherited)
         self._fleet = Fleet(
             self._children,
             self._listeners,
@@ -188,6 +190,12 @@ class Supervisor:
 
     def run(self) -> None:
         """Serve until a signal ends it. StartError if nobody can serve the first document."""
+        try:
+            self._run()
+        finally:
+            self._listeners.withdraw()
+
+    def _run(self) -> None:
         _log_findings(self._first)
         gc.collect()
         gc.freeze()  # so that no collection in a worker touches, and thereby copies, what it shares with the others
@@ -262,6 +270,8 @@ class Supervisor:
         for name in FIXED_AT_START:
             if getattr(settings, name) != getattr(self._settings, name):
                 logger.warning("reload: a new value of %r takes effect at the next start", name)
+        if [one.place for one in settings.listeners] != [one.place for one in self._settings.listeners]:
+            logger.warning("reload: the gateway listens where it did; new places take effect at the next start")
 
     def _refused(self, reasons: Sequence[str]) -> None:
         if not self._has_served:
@@ -278,7 +288,7 @@ class Supervisor:
             "kairos %s (%s) serves %s with %d worker%s; config %s",
             kairos.__version__,
             "compiled" if _speedups.COMPILED else "pure Python",
-            ", ".join(f"http://{address}" for address in self._listeners.addresses),
+            ", ".join(map(str, self._listeners.groups)),
             self._settings.workers,
             "" if self._settings.workers == 1 else "s",
             self._options.config.absolute(),

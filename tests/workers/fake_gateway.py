@@ -91,9 +91,9 @@ class FakeGateway:
             raise RuntimeError("this commit fails")
         self._orders = snapshot
 
-    def start(self, sockets: Sequence[socket.socket]) -> None:
-        self._sockets = sockets
-        for sock in sockets:
+    def start(self, listening: Sequence[tuple[Listener, socket.socket]]) -> None:
+        self._sockets = [sock for _, sock in listening]
+        for sock in self._sockets:
             self._loop.add_reader(sock.fileno(), self._accept, sock)
 
     def _accept(self, sock: socket.socket) -> None:

@@ -7,22 +7,28 @@ from contextlib import closing
 
 import pytest
 
+from kairos.config.listening import Listener
 from kairos.workers.errors import StartError
 from kairos.workers.listeners import Address, Listeners, raise_open_files_limit, resolve
 
 
-def test_all_slots_share_the_port_that_was_free() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=3)) as listeners:
-        ports = {listeners.of(slot)[0].getsockname()[1] for slot in range(3)}
+def port_of(listeners: Listeners) -> int:
+    port: int = listeners.of(0)[0][1].getsockname()[1]
+    return port
 
-        assert ports == {listeners.addresses[0].port}
+
+def test_all_slots_share_the_port_that_was_free() -> None:
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=3)) as listeners:
+        ports = {listeners.of(slot)[0][1].getsockname()[1] for slot in range(3)}
+
+        assert ports == {port_of(listeners)}
         assert ports != {0}
-        assert str(listeners.addresses[0]) == f"127.0.0.1:{ports.pop()}"
+        assert str(listeners.groups[0]) == f"http://127.0.0.1:{ports.pop()}"
 
 
 def test_a_socket_is_ready_for_a_proxy() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=1)) as listeners:
-        (sock,) = listeners.of(0)
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=1)) as listeners:
+        ((_, sock),) = listeners.of(0)
 
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -32,8 +38,8 @@ def test_a_socket_is_ready_for_a_proxy() -> None:
 
 
 def test_a_connection_waits_in_the_queue_of_its_slot() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=1)) as listeners:
-        (sock,) = listeners.of(0)
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=1)) as listeners:
+        ((_, sock),) = listeners.of(0)
         with socket.create_connection(sock.getsockname(), 30) as client:
             client.send(b"hello")
 
@@ -43,39 +49,39 @@ def test_a_connection_waits_in_the_queue_of_its_slot() -> None:
 
 
 def test_ipv6_has_its_own_notation() -> None:
-    with closing(Listeners("::1", 0, slots=2)) as listeners:
-        port = listeners.addresses[0].port
+    with closing(Listeners([Listener("::1", 0)], slots=2)) as listeners:
+        port = port_of(listeners)
 
-        assert str(listeners.addresses[0]) == f"[::1]:{port}"
+        assert str(listeners.groups[0]) == f"http://[::1]:{port}"
         socket.create_connection(("::1", port), 30).close()
 
 
 def test_all_interfaces_of_ipv6_are_those_of_ipv4_too() -> None:
-    with closing(Listeners("::", 0, slots=1)) as listeners:
-        socket.create_connection(("127.0.0.1", listeners.addresses[0].port), 30).close()
+    with closing(Listeners([Listener("::", 0)], slots=1)) as listeners:
+        socket.create_connection(("127.0.0.1", port_of(listeners)), 30).close()
 
 
 def test_every_address_of_a_name_has_a_socket_for_each_slot() -> None:
-    with closing(Listeners("localhost", 0, slots=2)) as listeners:
-        assert len(listeners.of(1)) == len(listeners.addresses) == len(resolve("localhost", 0))
-        assert len({address.port for address in listeners.addresses}) == 1
+    with closing(Listeners([Listener("localhost", 0)], slots=2)) as listeners:
+        assert len(listeners.of(1)) == len(listeners.groups) == len(resolve("localhost", 0))
+        assert len({sock.getsockname()[1] for _, sock in listeners.of(0)}) == 1
 
 
 def test_a_second_gateway_on_the_port_is_refused_although_the_first_shares_it_among_its_slots() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=2)) as listeners:
-        port = listeners.addresses[0].port
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=2)) as listeners:
+        port = port_of(listeners)
 
         with pytest.raises(StartError, match=rf"cannot listen on 127.0.0.1:{port}: another program .*--port"):
-            Listeners("127.0.0.1", port, slots=2)
+            Listeners([Listener("127.0.0.1", port)], slots=2)
 
 
 def test_the_port_of_a_gateway_that_has_just_ended_is_free() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=1)) as listeners:
-        port = listeners.addresses[0].port
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=1)) as listeners:
+        port = port_of(listeners)
         with socket.create_connection(("127.0.0.1", port), 30):
-            listeners.of(0)[0].accept()[0].close()  # our side closes first, and so keeps the connection in TIME_WAIT
+            listeners.of(0)[0][1].accept()[0].close()  # our side closes first, and so keeps the connection in TIME_WAIT
 
-    Listeners("127.0.0.1", port, slots=1).close()
+    Listeners([Listener("127.0.0.1", port)], slots=1).close()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_the_port_of_a_gateway_that_has_just_ended_is_free() -> None:
 )
 def test_an_address_that_is_not_ours_is_one_clear_line(host: str, complaint: str) -> None:
     with pytest.raises(StartError, match=complaint) as raised:
-        Listeners(host, 5900, slots=1)
+        Listeners([Listener(host)], slots=1)
 
     assert "\n" not in raised.value.message
     assert raised.value.exit_code == 1
@@ -97,7 +103,7 @@ def test_a_port_for_which_there_is_no_permission_is_one_clear_line() -> None:
     if pid == 0:
         os.seteuid(65534)
         try:
-            Listeners("127.0.0.1", 1, slots=1)
+            Listeners([Listener("127.0.0.1", 1)], slots=1)
         except StartError as error:
             os.write(writer, error.message.encode())
         os._exit(0)
@@ -108,12 +114,12 @@ def test_a_port_for_which_there_is_no_permission_is_one_clear_line() -> None:
 
 
 def test_what_is_kept_stays_open() -> None:
-    listeners = Listeners("127.0.0.1", 0, slots=3)
-    kept = listeners.of(1)
+    listeners = Listeners([Listener("127.0.0.1", 0)], slots=3)
+    kept = [sock for _, sock in listeners.of(1)]
 
     listeners.close(kept)
 
-    assert [listeners.of(slot)[0].fileno() >= 0 for slot in range(3)] == [False, True, False]
+    assert [listeners.of(slot)[0][1].fileno() >= 0 for slot in range(3)] == [False, True, False]
     listeners.close()
 
 
