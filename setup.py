@@ -46,6 +46,7 @@ COMPILED = [
     "kairos/proxy/reuse.py",
     "kairos/proxy/target.py",
     "kairos/proxy/ticker.py",
+    "kairos/proxy/tls_transport.py",
     "kairos/proxy/upstream.py",
     "kairos/resilience/breaker.py",
     "kairos/resilience/ejection.py",

@@ -5,8 +5,9 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 from weakref import WeakSet
 
@@ -17,6 +18,7 @@ from kairos.health.probe import probe
 from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.generation import Snapshot
+from kairos.proxy.identities import Identities, TlsRules
 from kairos.proxy.listener import Listener
 from kairos.proxy.listener_options import ListenerOptions
 from kairos.proxy.plane import DataPlane
@@ -30,6 +32,8 @@ LEARN_SECONDS = 2.0  # that new host names may take; those that are not known by
 RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
+
+NO_IDENTITIES: Mapping[listening.Place, Identities] = MappingProxyType({})
 
 T = TypeVar("T")
 _log = logging.getLogger("kairos.gateway")
@@ -47,7 +51,15 @@ class Gateway:
     `slot` is the worker's row in the zone; nobody else writes to it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, zone: Zone, slot: int) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        zone: Zone,
+        slot: int,
+        identities: Mapping[listening.Place, Identities] = NO_IDENTITIES,
+    ) -> None:
+        """`identities` are what the listeners show that speak TLS."""
+        self._identities = identities
         self._loop = loop
         self._zone = zone
         self._row = zone.row(slot)
@@ -98,7 +110,7 @@ class Gateway:
         """Accept clients."""
         self._plane.is_ready = True
         self._places = list(dict.fromkeys(listener for listener, _ in sockets))
-        self._options = [ListenerOptions(listener) for listener in self._places]
+        self._options = [ListenerOptions(one, self._identities.get(one.place)) for one in self._places]
         if self._snapshot is not None:
             self._follow(self._snapshot.settings.listeners)
         for place, sock in sockets:
@@ -110,6 +122,10 @@ class Gateway:
         """Let the listeners do as the config says; those that it does not have any more stay as they are."""
         for options, listener in zip(self._options, listening.renewed(self._places, listeners), strict=True):
             options.follow(listener)
+
+    def certify(self, place: listening.Place, rules: bytes) -> None:
+        """Show other certificates at a listener from the next handshake on. `rules` are those of TlsRules, encoded."""
+        self._identities[place].follow(TlsRules.decode(rules))
 
     def unready(self) -> None:
         """Let /ready say 503, and serve on."""

@@ -4,7 +4,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge, Retry, UpstreamError
+from kairos.errors import BadRequest, KairosError, MisdirectedRequest, Overloaded, PayloadTooLarge, Retry, UpstreamError
 from kairos.filters import Identity, LocalReply, WaitingFilter
 from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import trailer_section
@@ -167,7 +167,10 @@ class Exchange:
             self._begin_lines()
             self.reply(redirect.to_https(head, port))
             return False
+        expected = self.downstream.server_name
         try:
+            if expected and redirect.name_of(head.host).lower().rstrip(b".") != expected.rstrip(b"."):
+                raise MisdirectedRequest  # RFC 9110 section 7.4
             if self.downstream.plane.in_flight > snapshot.requests:
                 raise Overloaded(snapshot.requests)
             if head.target == b"*":
@@ -468,7 +471,7 @@ class Exchange:
         if self.request_lines:
             lines += self.request_lines
         copies = self.route.copies
-        usual = copies.trusted_request if self._is_trusted else copies.request
+        usual = copies.trusted_request if self._is_trusted and not self.downstream.has_certificate else copies.request
         data = request_head(head, self._target, host, lines, self.request_id, usual)
         if self.route.request_change is not None:
             data = self.route.request_change.head(data)

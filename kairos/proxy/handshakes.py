@@ -35,12 +35,15 @@ class Handshakes:
         self._silent_until = 0.0
         self.waiting: set[Handshake] = set()
 
-    def begin(self, sock: socket.socket, peer: Any, downstream: "Downstream", identities: "Identities") -> None:
+    def begin(self, sock: socket.socket, peer: Any, downstream: "Downstream", identities: "Identities | None") -> None:
         """Shake hands on a non-blocking socket, then hand the connection to `downstream`."""
         most = self._plane.snapshot.settings.limits.connections
         if most and len(self.waiting) >= most:
             sock.close()
             self._failed(peer, f"limits.max_connections_per_worker is {most}, and so many handshakes are under way")
+            return
+        if identities is None or not identities.is_ready:  # TLS was switched on a moment ago
+            sock.close()
             return
         try:
             secure = identities.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
@@ -155,8 +158,10 @@ class Handshake:
         if self._socket.session_reused:
             row.add(layout.TLS_RESUMED, 1)
         self._leave()
-        certificate = lines_of(self._socket) if self._identities.client_auth != "none" else b""
-        self._downstream.secured(self._socket.server_name, certificate)
+        if self._identities.client_auth == "none":
+            self._downstream.secured()
+        else:
+            self._downstream.secured(self._socket.server_name or "", lines_of(self._socket))
         TlsTransport(self._plane.loop, self._socket, self.peer).start(self._downstream)
 
     def _fail(self, error: OSError) -> None:

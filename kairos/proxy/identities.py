@@ -17,7 +17,7 @@ import orjson
 from kairos.config.pairs import Pair, load_into
 
 PROTOCOLS = ["http/1.1"]
-# Forward secrecy and authenticated encryption, and the cheapest first; whose hardware is without AES says so by its order.
+# Of TLS 1.2, with forward secrecy and authenticated encryption.
 CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -59,7 +59,7 @@ class TlsSocket(ssl.SSLSocket):
 
 
 class Identities:
-    """The contexts of one listener. Without rules it does not speak TLS."""
+    """The contexts of one listener, which shows nothing before it has rules."""
 
     __slots__ = ("_by_name", "_content", "_default", "_trust", "_wildcards", "client_auth", "context")
 
@@ -73,15 +73,12 @@ class Identities:
         self._trust: tuple[str, bytes] | None = None
 
     @property
-    def speaks_tls(self) -> bool:
-        """Whether clients have to."""
+    def is_ready(self) -> bool:
+        """Whether there is a certificate to show."""
         return self._default is not None
 
-    def follow(self, rules: TlsRules | None) -> None:
+    def follow(self, rules: TlsRules) -> None:
         """Do as these rules say, from the next handshake on. Raises OSError or ValueError, and then nothing changes."""
-        if rules is None:
-            self._default = None
-            return
         content: dict[bytes, ssl.SSLContext] = {}
         by_hosts: dict[tuple[str, ...], list[Pair]] = {}
         for pair in rules.pairs:
@@ -98,6 +95,10 @@ class Identities:
             base = _context(self._choose)  # a ticket from before is no proof of what is asked for now
         base.minimum_version = VERSIONS[rules.min_version]
         base.verify_mode = VERIFY[rules.client_auth]
+        if rules.ciphers:
+            base.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+        else:  # all are safe, and the client knows what is fast where it runs
+            base.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
         self._trust, self.client_auth, self.context = trust, rules.client_auth, base
         self._by_name = names
         self._wildcards = {name[1:]: context for name, context in names.items() if name.startswith("*.")}
@@ -123,10 +124,7 @@ class Identities:
 def _context(choose: Callable[[Any, Any, ssl.SSLContext], None] | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= (
-        ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_SINGLE_ECDH_USE | ssl.OP_IGNORE_UNEXPECTED_EOF
-    )
-    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE  # all are safe; the client knows what is fast where it runs
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_SINGLE_ECDH_USE
     context.set_ciphers(CIPHERS)
     context.set_alpn_protocols(PROTOCOLS)
     context.sslsocket_class = TlsSocket
@@ -139,7 +137,6 @@ def _context_of(rules: TlsRules, pairs: Iterable[Pair]) -> ssl.SSLContext:
     context = _context()
     if rules.ciphers:
         context.set_ciphers(":".join(rules.ciphers))
-        context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     for pair in pairs:
         load_into(context, pair)
     if rules.client_ca:

@@ -33,6 +33,9 @@ RETRIES = 13  # requests that were sent again after a pause
 RATE_LIMITED = 14  # requests that a rate limit refused
 RATE_DRY_RUN = 15  # requests that a rate limit would have refused
 RATE_FORGOTTEN = 16  # clients that rate limits forgot too early, for want of memory
+TLS_HANDSHAKES = 28  # with clients, that have succeeded
+TLS_RESUMED = 29  # those of them that went on with an earlier session
+TLS_FAILURES = 30  # handshakes with clients that came to nothing
 # Gauges say how things are; the supervisor zeroes those of a dead worker.
 CONNECTIONS_OPEN = 32
 IN_FLIGHT = 33

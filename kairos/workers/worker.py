@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from kairos._speedups import keep_freed_memory
-from kairos.config.listening import Listener
+from kairos.config.listening import Listener, Place
 from kairos.errors import KairosError
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -42,6 +42,9 @@ class Gateway(Protocol):
 
     def start(self, listening: Sequence[Listening], /) -> None:
         """Begin to accept; called once, after the first commit."""
+
+    def certify(self, place: Place, rules: bytes) -> None:
+        """Show other certificates at a listener from the next handshake on."""
 
     def unready(self) -> None:
         """Let readiness fail; still accepting."""
@@ -124,6 +127,8 @@ class Worker:
                 self._commit(message.fields["generation"])
             case "abort":
                 self._forget_prepared()
+            case "certify":
+                self._certify(message)
             case "unready":
                 self._is_unready = True
                 self._gateway.unready()
@@ -133,6 +138,17 @@ class Worker:
                 self._gateway.reopen_logs()
             case _:
                 raise ValueError(f"the supervisor said {message.type!r}")
+
+    def _certify(self, message: Message) -> None:
+        if message.lost_fds:
+            raise ValueError("too many open files to take certificates over")  # who replaces this process has them
+        (fd,) = message.fds
+        try:
+            rules = documents.read(fd)
+        finally:
+            os.close(fd)
+        host, port, unix, mode, systemd = message.fields["place"]
+        self._gateway.certify((host, port, unix, mode, systemd), rules)
 
     def _prepare(self, message: Message) -> None:
         self._forget_prepared()
