@@ -109,18 +109,20 @@ class Gateway:
     def start(self, sockets: Sequence[tuple[listening.Listener, socket.socket]]) -> None:
         """Accept clients."""
         self._plane.is_ready = True
-        self._places = list(dict.fromkeys(listener for listener, _ in sockets))
-        self._options = [ListenerOptions(one, self._identities.get(one.place)) for one in self._places]
+        places = list(dict.fromkeys(place for place, _ in sockets))
+        options = {one: ListenerOptions(one, self._identities.get(one.place)) for one in places}
+        self._places, self._options = places, list(options.values())
         if self._snapshot is not None:
             self._follow(self._snapshot.settings.listeners)
         for place, sock in sockets:
-            listener = Listener(self._plane, sock, options=self._options[self._places.index(place)])
+            listener = Listener(self._plane, sock, options=options[place])
             listener.start()
             self._listeners.append(listener)
 
     def _follow(self, listeners: Sequence[listening.Listener]) -> None:
         """Let the listeners do as the config says; those that it does not have any more stay as they are."""
-        for options, listener in zip(self._options, listening.renewed(self._places, listeners), strict=True):
+        self._places = listening.renewed(self._places, listeners)
+        for options, listener in zip(self._options, self._places, strict=True):
             options.follow(listener)
 
     def certify(self, place: listening.Place, rules: bytes) -> None:

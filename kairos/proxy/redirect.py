@@ -4,21 +4,27 @@ from typing import TYPE_CHECKING, cast
 
 from kairos.errors import BadRequest, KairosError
 from kairos.filters import LocalReply
+from kairos.protocols.http1.forwarded import tells_https
 from kairos.protocols.http1.head import RequestHead
 from kairos.proxy.builtin import ENDPOINTS
 
 if TYPE_CHECKING:
-    from kairos.proxy.generation import ProxyRoute, Snapshot
+    from kairos.proxy.exchange import Exchange
+    from kairos.proxy.generation import ProxyRoute
 
 HTTPS_PORT = 443
 
 
-def applies(snapshot: "Snapshot", head: RequestHead) -> bool:
-    """Say whether a request is redirected: all are, but for those that the gateway answers about itself."""
-    if head.target == b"*":
+def applies(exchange: "Exchange") -> bool:
+    """Say whether a request is redirected: all are, but for those that the gateway answers about itself.
+
+    One that has come by HTTPS to a proxy that is trusted would come back for ever, and is served.
+    """
+    head = exchange.head
+    if head.target == b"*" or tells_https(exchange.forwarded):
         return False
     try:
-        match = snapshot.matcher.match(head.method, head.host, head.target)
+        match = exchange.snapshot.matcher.match(head.method, head.host, head.target)
     except KairosError:
         return True
     route = cast("ProxyRoute", match.endpoint.destination)

@@ -28,7 +28,11 @@ class Inherited:
         for number in range(int(told["LISTEN_FDS"])):
             name = names[number] if number < len(names) else UNNAMED
             found.fds.setdefault(name, []).append(FIRST_FD + number)
-            os.set_inheritable(FIRST_FD + number, False)
+            try:
+                os.set_inheritable(FIRST_FD + number, False)
+            except OSError:
+                reason = f"descriptor {FIRST_FD + number}, of which LISTEN_FDS tells, is closed"
+                raise StartError(f"cannot take over what systemd has opened: {reason}") from None
         return found
 
     def open(self, name: str) -> list[socket.socket]:
@@ -40,6 +44,8 @@ class Inherited:
         for sock in sockets:
             is_stream = sock.type == socket.SOCK_STREAM
             if not is_stream or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                for opened in sockets:
+                    opened.close()
                 raise StartError(f"the socket {name!r} of systemd does not listen: write ListenStream= and Accept=no")
             sock.setblocking(False)
         return sockets

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kairos.config.listening import Listener
+from kairos.config.listening import Listener, renewed
 from kairos.workers import unix_sockets
 from kairos.workers.errors import StartError
 from kairos.workers.inherited import Inherited
@@ -62,8 +62,7 @@ class Listeners:
     """
 
     def __init__(self, listeners: Sequence[Listener], slots: int, inherited: Inherited | None = None) -> None:
-        self.multiplied: list[Group] = []
-        self.shared: list[Group] = []
+        self.groups: list[Group] = []
         self._files: list[unix_sockets.SocketFile] = []
         inherited = inherited or Inherited()
         try:
@@ -80,13 +79,19 @@ class Listeners:
             raise
 
     @property
-    def groups(self) -> list[Group]:
-        """All groups."""
-        return [*self.multiplied, *self.shared]
+    def multiplied(self) -> list[Group]:
+        """The groups that have a socket for each slot."""
+        return [group for group in self.groups if group.listener.is_tcp]
 
     def of(self, slot: int) -> list[tuple[Listener, socket.socket]]:
         """Return a slot's sockets, one per address, each with its listener."""
         return [(group.listener, group.sockets[slot]) for group in self.groups]
+
+    def follow(self, listeners: Sequence[Listener]) -> None:
+        """Take what a new config says of the listeners that are open, for the workers to come."""
+        known = list(dict.fromkeys(group.listener for group in self.groups))
+        news = dict(zip(known, renewed(known, listeners), strict=True))
+        self.groups = [replace(group, listener=news[group.listener]) for group in self.groups]
 
     def withdraw(self) -> None:
         """Remove the files of Unix sockets, so that nobody connects any more; who has connected still waits."""
@@ -108,12 +113,12 @@ class Listeners:
         for address in resolve(listener.host, port):
             group = _open_group(address.with_port(port), slots)
             port = group[0].getsockname()[1]
-            self.multiplied.append(Group(listener, str(address.with_port(port)), group))
+            self.groups.append(Group(listener, str(address.with_port(port)), group))
 
     def _open_file(self, listener: Listener, path: Path, slots: int) -> None:
         sock, file = unix_sockets.listen(path, listener.mode, BACKLOG)
         self._files.append(file)
-        self.shared.append(Group(listener, f"unix:{path}", [sock] * slots))
+        self.groups.append(Group(listener, f"unix:{path}", [sock] * slots))
 
     def _take_over(self, listener: Listener, sockets: Sequence[socket.socket], slots: int) -> None:
         for sock in sockets:
@@ -123,7 +128,7 @@ class Listeners:
             else:
                 _prepare(sock)
                 address = str(Address(sock.family, name[0], name[1]))
-            self.shared.append(Group(listener, address, [sock] * slots))
+            self.groups.append(Group(listener, address, [sock] * slots))
 
 
 def _open_group(address: Address, slots: int) -> list[socket.socket]:

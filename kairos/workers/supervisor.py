@@ -170,6 +170,8 @@ class Supervisor:
         )
         self._listeners = Listeners(self._settings.listeners, self._settings.workers, start.inherited)
         self._certificates = Certificates(self._settings.listeners, self._certify)
+        for name in start.inherited.fds:
+            logger.warning("systemd has opened a socket %r, which is in no listener of the config", name)
         self._fleet = Fleet(
             self._children,
             self._listeners,
@@ -270,6 +272,7 @@ class Supervisor:
         settings = effective(self._rollout.document, self._options)
         logs.configure(settings.log_level)
         self._certificates.follow(settings.listeners)
+        self._listeners.follow(settings.listeners)
         self._zone.cells.store(layout.GENERATION, generation)
         self._zone.cells.store(layout.CONFIG_VERSION, settings.config_version)
         if not self._has_served:

@@ -35,18 +35,27 @@ class SocketFile:
 
 def listen(path: Path, mode: int, backlog: int) -> tuple[socket.socket, SocketFile]:
     """Listen at a path. A file that is there is replaced only if it is a socket at which nobody listens."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         _clear(path)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        mask = os.umask(0o777 & ~mode)  # or the file would be open to others for a moment
-        try:
-            sock.bind(str(path))
-        finally:
-            os.umask(mask)
+        _bind(sock, path, mode)
         sock.listen(backlog)
         return sock, SocketFile.of(path)
     except OSError as error:
+        sock.close()
         raise StartError(f"cannot listen on unix:{path}: {_advice(error)}") from None
+    except StartError:
+        sock.close()
+        raise
+
+
+def _bind(sock: socket.socket, path: Path, mode: int) -> None:
+    """Make the file, with its permissions from the beginning."""
+    before = os.umask(0o777 & ~mode)
+    try:
+        sock.bind(str(path))
+    finally:
+        os.umask(before)
 
 
 def _clear(path: Path) -> None:

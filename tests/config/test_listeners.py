@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kairos.config.document import Document
-from kairos.config.listening import Certificate, Listener, ListenerTls, moved
+from kairos.config.listening import Certificate, Listener, ListenerTls, moved, renewed
 from kairos.config.normalise import Overrides
 from tests.config.configs import STRICT, config
 from tests.config.operators import Operator
@@ -164,3 +164,16 @@ def test_a_wrong_value_is_not_reported_twice(operator: Operator) -> None:
         "/server/listeners/1/unix",
         "/server/listeners/2",
     ]
+
+
+def test_a_listener_that_runs_is_renewed_by_the_one_at_its_place() -> None:
+    first, second, third = Listener(port=0), Listener(port=0), Listener(unix="/run/a")
+    news = [
+        replace(third, proxy_protocol=True),
+        Listener(port=1),
+        replace(first, redirect=1),
+        replace(first, redirect=2),
+    ]
+
+    assert renewed([first, second, third], news) == [news[2], news[3], news[0]]
+    assert renewed([first, third], [second]) == [second, third]

@@ -111,6 +111,17 @@ http {{
 }}
 """
 
+HAPROXY = """\
+defaults
+    mode tcp
+    timeout connect 10s
+    timeout client 30s
+    timeout server 30s
+listen relay
+    bind fd@{listener}
+    server gateway {host}:{port} {option}
+"""
+
 
 @contextmanager
 def _run(command: list[str], **more: object) -> Iterator[Log]:
@@ -184,6 +195,16 @@ def nginx(www: Path) -> Iterator[int]:
             [program, "-e", "stderr", "-c", str(path)], env=os.environ | inherited, pass_fds=[listener.fileno()]
         ):
             yield port
+
+
+@contextmanager
+def haproxy(folder: Path, port: int, option: str) -> Iterator[int]:
+    """Relay connections to a port, with an option of HAProxy's `server`; give the port to connect to."""
+    with socket.create_server((HOST, 0)) as listener:
+        path = folder / "haproxy.cfg"
+        path.write_text(HAPROXY.format(listener=listener.fileno(), host=HOST, port=port, option=option))
+        with _run(["haproxy", "-db", "-f", str(path)], pass_fds=[listener.fileno()]):
+            yield listener.getsockname()[1]
 
 
 SERVERS = {server.__name__: server for server in (nginx, aiohttp, node, python, close_delimited)}

@@ -4,11 +4,13 @@ import os
 import resource
 import socket
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from kairos.config.listening import Listener
 from kairos.workers.errors import StartError
+from kairos.workers.inherited import Inherited
 from kairos.workers.listeners import Address, Listeners, raise_open_files_limit, resolve
 
 
@@ -136,3 +138,56 @@ def test_as_many_files_may_be_open_as_the_system_allows() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_every_listener_has_its_sockets(tmp_path: Path) -> None:
+    path = tmp_path / "kairos.sock"
+    places = [Listener("127.0.0.1", 0), Listener(unix=str(path)), Listener("::1", 0)]
+    with closing(Listeners(places, slots=2)) as listeners:
+        assert [listener for listener, _ in listeners.of(1)] == places
+        assert [str(group) for group in listeners.groups] == [
+            f"http://127.0.0.1:{port_of(listeners)}",
+            f"unix:{path}",
+            f"http://[::1]:{listeners.of(0)[2][1].getsockname()[1]}",
+        ]
+        shared = [group for group in listeners.groups if group not in listeners.multiplied]
+        assert [group.listener for group in shared] == [places[1]]
+        assert listeners.of(0)[1][1] is listeners.of(1)[1][1]
+        listeners.withdraw()
+        assert not path.exists()
+
+
+def test_if_one_place_is_taken_nothing_is_left_of_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "kairos.sock"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = Listener("127.0.0.1", other.getsockname()[1])
+        with pytest.raises(StartError, match="another program listens there"):
+            Listeners([Listener(unix=str(path)), taken], slots=1)
+    assert not path.exists()
+
+
+def test_what_systemd_has_opened_is_shared_by_all_slots_and_left_to_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "systemd.sock"
+    tcp, unix = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX)
+    with tcp, unix:
+        unix.bind(str(path))
+        unix.listen()
+        inherited = Inherited({"web": [os.dup(tcp.fileno()), os.dup(unix.fileno())]})
+        with closing(Listeners([Listener(systemd="web")], slots=2, inherited=inherited)) as listeners:
+            assert [str(group) for group in listeners.groups] == [
+                f"http://127.0.0.1:{tcp.getsockname()[1]}",
+                f"unix:{path}",
+            ]
+            assert listeners.of(0) == listeners.of(1)
+            assert listeners.multiplied == []
+            assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            listeners.withdraw()
+        assert path.is_socket()
+        socket.create_connection(tcp.getsockname(), 30).close()
+
+
+def test_workers_to_come_hear_what_a_new_config_says_of_the_listeners_that_are_open() -> None:
+    with closing(Listeners([Listener("localhost", 0), Listener("127.0.0.1", 0)], slots=1)) as listeners:
+        listeners.follow([Listener("localhost", 0, proxy_protocol=True), Listener("127.0.0.1", 1)])
+        told = {listener for listener, _ in listeners.of(0)}
+        assert told == {Listener("localhost", 0, proxy_protocol=True), Listener("127.0.0.1", 0)}

@@ -13,6 +13,11 @@ def told_lines(chain: bytes, scheme: bytes, host: bytes) -> bytes:
     return b"%bX-Forwarded-Proto: %b\r\n%b" % (chain_line, scheme, host_line)
 
 
+def tells_https(lines: bytes) -> bool:
+    """Say whether such lines tell that the client speaks TLS, to us or to a proxy that is trusted."""
+    return b"X-Forwarded-Proto: https\r\n" in lines
+
+
 def forwarded_line(earlier: bytes | None, peer: str, scheme: bytes, host: bytes) -> bytes:
     """Return the Forwarded field: what is there already, and our element (RFC 7239 section 4)."""
     node = f'"[{peer}]"' if ":" in peer else peer or "unknown"  # section 6: IPv6 is quoted and in brackets
