@@ -18,6 +18,7 @@ from kairos.health.probe import probe
 from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.generation import Snapshot
+from kairos.proxy.handshakes import leave_names_out_of_the_log
 from kairos.proxy.identities import Identities, TlsRules
 from kairos.proxy.listener import Listener
 from kairos.proxy.listener_options import ListenerOptions
@@ -60,6 +61,8 @@ class Gateway:
     ) -> None:
         """`identities` are what the listeners show that speak TLS."""
         self._identities = identities
+        if identities:
+            leave_names_out_of_the_log()
         self._loop = loop
         self._zone = zone
         self._row = zone.row(slot)
@@ -127,7 +130,10 @@ class Gateway:
 
     def certify(self, place: listening.Place, rules: bytes) -> None:
         """Show other certificates at a listener from the next handshake on. `rules` are those of TlsRules, encoded."""
-        self._identities[place].follow(TlsRules.decode(rules))
+        try:
+            self._identities[place].follow(TlsRules.decode(rules))
+        except (OSError, ValueError) as error:  # the supervisor could; this process may have no descriptors left
+            _log.error("new certificates cannot be taken over, and those before stay in use: %s", error)
 
     def unready(self) -> None:
         """Let /ready say 503, and serve on."""

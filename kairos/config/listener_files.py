@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kairos.config import listeners, server_certificates
 from kairos.config.findings import Draft, JsonPath
+from kairos.config.listening import ListenerTls
 from kairos.config.model.listeners import Tls
 from kairos.config.server_certificates import Unusable
 from kairos.config.validate import Validated
@@ -24,16 +25,14 @@ def unusable_listener_files(validated: Validated, folder: Path) -> Iterator[Draf
         return
     server = validated.config.server
     if server.tls is not None:
-        yield from _problems(server.tls, ("server", "tls"), folder)
+        yield from _problems(server.tls, listeners.tls(server.tls, folder), ("server", "tls"))
     for index, block in enumerate(server.listeners):
         path: JsonPath = ("server", "listeners", index)
         if block.tls is not None and path not in validated.broken:
-            yield from _problems(block.tls, (*path, "tls"), folder)
+            yield from _problems(block.tls, listeners.tls(block.tls, folder), (*path, "tls"))
 
 
-def _problems(block: Tls, path: JsonPath, folder: Path) -> Iterator[Draft]:
-    tls = listeners.tls(block, folder)
-    assert tls is not None
+def _problems(block: Tls, tls: ListenerTls, path: JsonPath) -> Iterator[Draft]:
     own = len(tls.certificates) - len(block.certificates)
     now = datetime.now(UTC)
     for index, certificate in enumerate(tls.certificates):

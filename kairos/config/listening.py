@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-
 Place = tuple[str, int, str | None, int, str | None]
 """Where a listener is: what tells it from others as long as the gateway runs."""
 

@@ -1,6 +1,5 @@
 """The files that a listener shows to clients: read, checked, and said in words what is wrong with them."""
 
-import ipaddress
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,11 +97,9 @@ def names_in(leaf: x509.Certificate) -> tuple[str, ...]:
     try:
         alternatives = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
-        return tuple(
-            str(part.value).lower() for part in leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        )
+        return tuple(str(part.value).lower() for part in leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
     names = [name.lower() for name in alternatives.get_values_for_type(x509.DNSName)]
-    addresses = [str(ipaddress.ip_address(one)) for one in alternatives.get_values_for_type(x509.IPAddress)]
+    addresses = [str(one) for one in alternatives.get_values_for_type(x509.IPAddress)]
     return tuple(dict.fromkeys((*names, *addresses)))
 
 

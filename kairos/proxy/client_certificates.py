@@ -34,9 +34,10 @@ def lines_of(sock: ssl.SSLSocket) -> bytes:
 
 def distinguished_name(name: object) -> bytes:
     """Write a name as RFC 4514 does, the most specific part first; what a header cannot carry is escaped."""
-    parts = []
-    for part in reversed(name if isinstance(name, tuple) else ()):
-        parts.append("+".join(f"{SHORT.get(key, key)}={_escaped(value)}" for key, value in part))
+    parts = [
+        "+".join(f"{SHORT.get(key, key)}={_escaped(value)}" for key, value in part)
+        for part in reversed(name if isinstance(name, tuple) else ())
+    ]
     return ",".join(parts).encode()
 
 

@@ -3,6 +3,7 @@
 import logging
 import socket
 import ssl
+import sys
 from ssl import SSLEOFError, SSLError, SSLWantReadError, SSLWantWriteError
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,7 @@ from kairos.proxy import limits
 from kairos.proxy.client_certificates import lines_of
 from kairos.proxy.replies import local_reply
 from kairos.proxy.tls_transport import TlsTransport
+from kairos.security.peers import peer_address
 from kairos.shm import layout
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ class Handshakes:
         most = self._plane.snapshot.settings.limits.connections
         if most and len(self.waiting) >= most:
             sock.close()
-            self._failed(peer, f"limits.max_connections_per_worker is {most}, and so many handshakes are under way")
+            why = f"limits.max_connections_per_worker is {most}, and so many handshakes are under way"
+            self._failed(downstream.address or peer_address(peer), why)
             return
         if identities is None or not identities.is_ready:  # TLS was switched on a moment ago
             sock.close()
@@ -50,6 +53,8 @@ class Handshakes:
         except OSError:  # the client has left
             sock.close()
             return
+        if peer is None:
+            peer = secure.getpeername()
         handshake = Handshake(self, self._plane, cast("TlsSocket", secure), peer, downstream, identities)
         self.waiting.add(handshake)
         handshake.step()
@@ -63,17 +68,17 @@ class Handshakes:
         """Count, and tell the operator, but not more often than the log can bear."""
         if error is None:
             seconds = self._plane.snapshot.settings.timeouts.tls_handshake
-            self._failed(handshake.peer, f"it took more than {seconds:g} s (timeouts.tls_handshake_seconds)")
+            self._failed(handshake.address, f"it took more than {seconds:g} s (timeouts.tls_handshake_seconds)")
         elif not isinstance(error, SSLError) or isinstance(error, SSLEOFError):
             self._count()  # who leaves may be a health check that only connects
-            _log.debug("%s has left during the TLS handshake", _shown(handshake.peer))
+            _log.debug("%s has left during the TLS handshake", handshake.address)
         else:
-            self._failed(handshake.peer, explained(error))
+            self._failed(handshake.address, explained(error))
 
     def _count(self) -> None:
         self._plane.row.add(layout.TLS_FAILURES, 1)
 
-    def _failed(self, peer: Any, why: str) -> None:
+    def _failed(self, client: str, why: str) -> None:
         self._count()
         now = self._plane.ticker.now
         if now < self._silent_until:
@@ -81,13 +86,23 @@ class Handshakes:
             return
         more = f" ({self._hidden} more since the last)" if self._hidden else ""
         self._silent_until, self._hidden = now + LOG_SECONDS, 0
-        _log.info("%s: the TLS handshake has failed: %s%s", _shown(peer), why, more)
+        _log.info("%s: the TLS handshake has failed: %s%s", client, why, more)
 
 
 class Handshake:
     """One handshake: each step answers what has arrived, until both sides agree."""
 
-    __slots__ = ("_downstream", "_handshakes", "_identities", "_is_watching", "_plane", "_shake", "_socket", "deadline", "peer")
+    __slots__ = (
+        "_downstream",
+        "_handshakes",
+        "_identities",
+        "_is_watching",
+        "_peer",
+        "_plane",
+        "_shake",
+        "_socket",
+        "deadline",
+    )
 
     def __init__(
         self,
@@ -105,8 +120,13 @@ class Handshake:
         self._downstream = downstream
         self._identities = identities
         self._is_watching = False
-        self.peer = peer
+        self._peer = peer
         self.deadline = limits.deadline(plane.ticker.now, plane.snapshot.settings.timeouts.tls_handshake)
+
+    @property
+    def address(self) -> str:
+        """Who is at the other end, for the log."""
+        return self._downstream.address or peer_address(self._peer) or "a client on a Unix socket"
 
     def step(self) -> None:
         """Go on as far as it goes without waiting."""
@@ -162,7 +182,7 @@ class Handshake:
             self._downstream.secured()
         else:
             self._downstream.secured(self._socket.server_name or "", lines_of(self._socket))
-        TlsTransport(self._plane.loop, self._socket, self.peer).start(self._downstream)
+        TlsTransport(self._plane.loop, self._socket, self._peer).start(self._downstream)
 
     def _fail(self, error: OSError) -> None:
         self._handshakes.failed(self, error)
@@ -190,5 +210,12 @@ def explained(error: SSLError) -> str:
     return (error.reason or str(error)).lower().replace("_", " ")
 
 
-def _shown(peer: Any) -> str:
-    return str(peer[0]) if isinstance(peer, tuple) and peer else "a client"
+def leave_names_out_of_the_log() -> None:
+    """Do not write of bytes that no server's name can have: the handshake fails, and that is told."""
+    usual = sys.unraisablehook
+
+    def hook(what: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(what.exc_value, UnicodeDecodeError) or not isinstance(what.object, bytes):
+            usual(what)
+
+    sys.unraisablehook = hook

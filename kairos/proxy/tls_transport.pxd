@@ -1,7 +1,7 @@
 cimport cython
 
 cdef Py_ssize_t _RECORD_BYTES
-cdef Py_ssize_t _OPEN, _ENDS, _CLOSES
+cdef Py_ssize_t _OPEN, _ENDS, _ENDED, _CLOSES
 cdef bytearray _BUFFER
 
 

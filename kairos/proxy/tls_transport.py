@@ -16,7 +16,8 @@ BUFFER_HIGH, BUFFER_LOW = 64 << 10, 16 << 10
 
 _RECORD_BYTES = RECORD_BYTES
 _BUFFER = bytearray(RECORD_BYTES)  # what is in it is copied before anyone else can read
-_OPEN, _ENDS, _CLOSES = range(3)
+# Whether our side ends: not, as soon as everything is sent, it has, or the whole connection does.
+_OPEN, _ENDS, _ENDED, _CLOSES = range(4)
 
 
 class TlsTransport:
@@ -107,7 +108,7 @@ class TlsTransport:
 
     def resume_reading(self) -> None:
         """Go on reading."""
-        if not self._is_reading and not self._is_lost and self._end != _CLOSES:
+        if not self._is_reading and not self._is_lost and self._end <= _ENDS:
             self._is_reading = True
             self._loop.add_reader(self._fd, self._readable)
             if self._pending():  # the loop does not see what OpenSSL has read already
@@ -153,7 +154,7 @@ class TlsTransport:
         """Close as soon as everything is sent."""
         if self._is_lost or self._end == _CLOSES:
             return
-        has_ended = self._end == _ENDS and not self._waiting
+        has_ended = self._end == _ENDED
         self._end = _CLOSES
         self._is_reading = False
         self._loop.remove_reader(self._fd)
@@ -175,7 +176,7 @@ class TlsTransport:
             if not self._is_reading or self._is_lost:
                 return
             try:
-                size = self._read(_RECORD_BYTES, _BUFFER)
+                size = int(self._read(_RECORD_BYTES, _BUFFER))
             except SSLWantReadError:
                 return
             except SSLWantWriteError:
@@ -207,13 +208,13 @@ class TlsTransport:
 
     def _ended(self) -> None:
         """The other end sends nothing more."""
-        if self._end == _ENDS or not self._protocol.eof_received():
+        if self._end != _OPEN or not self._protocol.eof_received():
             self.close()
         else:
             self.pause_reading()
 
     def _discard(self) -> None:
-        """Read only so that the peer can go on to our end: the session is over, and what comes need not be understood."""
+        """Read only so that the peer can go on to our end: the session is over, and nobody decrypts what comes."""
         try:
             data = socket.socket.recv(self._socket, 4 * _RECORD_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -285,7 +286,8 @@ class TlsTransport:
         except OSError as error:
             self._finish(error)
             return
-        self._is_reading = False  # for `_readable`
+        self._end = _ENDED
+        self._is_reading = False
         self._loop.add_reader(self._fd, self._discard)
 
     def _finish(self, error: Exception | None) -> None:

@@ -7,12 +7,12 @@ somebody may be in the middle of copying. What was there before stays in use.
 """
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING, Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kairos.config.listening import Listener, ListenerTls, Place, renewed
 from kairos.proxy.identities import Identities, TlsRules
@@ -78,7 +78,8 @@ class Served:
     def look(self, place: str) -> bool:
         """Say whether anything has changed; write into the log what is wrong."""
         has_changed = False
-        for watched in (*self.pairs, self.authorities):
+        everything: list[Watched[Any]] = [*self.pairs, self.authorities]
+        for watched in everything:
             try:
                 has_changed = watched.look() or has_changed
             except ValueError as error:
@@ -170,7 +171,7 @@ def _state(paths: Sequence[str]) -> State:
 
 def _state_of(path: str) -> tuple[int, ...] | None:
     try:
-        found = os.stat(path)
+        found = Path(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -6,12 +6,13 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from kairos._speedups import keep_freed_memory
 from kairos.config.listening import Listener, Place
 from kairos.errors import KairosError
+from kairos.proxy.identities import Identities
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.workers import documents
@@ -56,7 +57,20 @@ class Gateway(Protocol):
         """Open the log files anew by their names."""
 
 
-GatewayFactory = Callable[[asyncio.AbstractEventLoop, Zone, int], Gateway]
+class GatewayFactory(Protocol):
+    """What makes the gateway of a worker."""
+
+    def __call__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        zone: Zone,
+        slot: int,
+        identities: Mapping[Place, Identities],
+    ) -> Gateway:
+        """Make it for the worker in a slot; `identities` are what the listeners show that speak TLS."""
+
+
+MakeGateway = Callable[[asyncio.AbstractEventLoop, Zone, int], Gateway]
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -69,7 +83,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def main(
-    make_gateway: GatewayFactory, slot: int, listening: Sequence[Listening], zone: Zone, channel: Channel
+    make_gateway: MakeGateway, slot: int, listening: Sequence[Listening], zone: Zone, channel: Channel
 ) -> None:
     """Be the worker in a slot until the supervisor says otherwise, or is gone. Runs in a freshly forked process."""
     random.seed()  # or all workers would draw the same numbers
@@ -141,7 +155,8 @@ class Worker:
 
     def _certify(self, message: Message) -> None:
         if message.lost_fds:
-            raise ValueError("too many open files to take certificates over")  # who replaces this process has them
+            logger.error("too many open files to take new certificates over: those before stay in use")
+            return
         (fd,) = message.fds
         try:
             rules = documents.read(fd)
