@@ -85,7 +85,7 @@ def read_authorities(tls: ListenerTls) -> bytes:
 
 def check_ciphers(tls: ListenerTls) -> None:
     """See whether OpenSSL knows the ciphers. Raises Unusable."""
-    for name in tls.ciphers:
+    for name in () if tls.min_version == "1.3" else tls.ciphers:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(name)
         except ssl.SSLError:
