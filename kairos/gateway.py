@@ -34,7 +34,7 @@ RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
 
-NO_IDENTITIES: Mapping[listening.Place, Identities] = MappingProxyType({})
+NO_IDENTITIES: Mapping[listening.Listener, Identities] = MappingProxyType({})
 
 T = TypeVar("T")
 _log = logging.getLogger("kairos.gateway")
@@ -57,7 +57,7 @@ class Gateway:
         loop: asyncio.AbstractEventLoop,
         zone: Zone,
         slot: int,
-        identities: Mapping[listening.Place, Identities] = NO_IDENTITIES,
+        identities: Mapping[listening.Listener, Identities] = NO_IDENTITIES,
     ) -> None:
         """`identities` are what the listeners show that speak TLS."""
         self._identities = identities
@@ -113,7 +113,7 @@ class Gateway:
         """Accept clients."""
         self._plane.is_ready = True
         places = list(dict.fromkeys(place for place, _ in sockets))
-        options = {one: ListenerOptions(one, self._identities.get(one.place)) for one in places}
+        options = {one: ListenerOptions(one, self._identities.get(one)) for one in places}
         self._places, self._options = places, list(options.values())
         if self._snapshot is not None:
             self._follow(self._snapshot.settings.listeners)
@@ -128,10 +128,15 @@ class Gateway:
         for options, listener in zip(self._options, self._places, strict=True):
             options.follow(listener)
 
-    def certify(self, place: listening.Place, rules: bytes) -> None:
-        """Show other certificates at a listener from the next handshake on. `rules` are those of TlsRules, encoded."""
+    def certify(self, listener: int, rules: bytes) -> None:
+        """Show other certificates at the listener of this number, from the next handshake on.
+
+        `rules` are those of TlsRules, encoded.
+        """
         try:
-            self._identities[place].follow(TlsRules.decode(rules))
+            for identities in self._identities.values():
+                if identities.number == listener:
+                    identities.follow(TlsRules.decode(rules))
         except (OSError, ValueError) as error:  # the supervisor could; this process may have no descriptors left
             _log.error("new certificates cannot be taken over, and those before stay in use: %s", error)
 

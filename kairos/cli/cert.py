@@ -11,7 +11,7 @@ from kairos.config.hosts import canonical_pattern
 USUAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-class Host(click.ParamType):
+class Host(click.ParamType):  # type: ignore[type-arg]
     """A name, a wildcard or an address."""
 
     name = "name"

@@ -4,10 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-Place = tuple[str, int, str | None, int, str | None]
-"""Where a listener is: what tells it from others as long as the gateway runs."""
-
-
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """A chain and its key, by absolute paths. It is for `hosts`; without any, for the names that stand in it."""
@@ -56,7 +52,7 @@ class Listener:
     """Whether each connection begins with a PROXY header."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> tuple[str, int, str | None, int, str | None]:
         """Where it listens, which is fixed at the start of the gateway; the rest can change with a reload."""
         return (self.host, self.port, self.unix, self.mode, self.systemd)
 

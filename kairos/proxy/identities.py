@@ -61,9 +61,10 @@ class TlsSocket(ssl.SSLSocket):
 class Identities:
     """The contexts of one listener, which shows nothing before it has rules."""
 
-    __slots__ = ("_by_name", "_content", "_default", "_trust", "_wildcards", "client_auth", "context")
+    __slots__ = ("_by_name", "_content", "_default", "_trust", "_wildcards", "client_auth", "context", "number")
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 0) -> None:
+        self.number = number  # of the listener, by which processes speak of it
         self.context = _context(self._choose)
         self.client_auth = "none"
         self._default: ssl.SSLContext | None = None

@@ -14,7 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from kairos.config.listening import Listener, ListenerTls, Place, renewed
+from kairos.config.listening import Listener, ListenerTls, renewed
 from kairos.proxy.identities import Identities, TlsRules
 from kairos.workers.errors import StartError
 
@@ -95,31 +95,35 @@ class Served:
 
 
 class Certificates:
-    """The certificates of all listeners. `tell` sends the rules of one to all workers."""
+    """The certificates of all listeners. `tell` sends the rules of one, by its number, to all workers."""
 
-    def __init__(self, listeners: Sequence[Listener], tell: Callable[[Place, bytes], None]) -> None:
+    def __init__(self, listeners: Sequence[Listener], tell: Callable[[int, bytes], None]) -> None:
         """Read all files. StartError if one cannot be used."""
-        self._listeners = listeners
+        self._listeners = list(dict.fromkeys(listeners))
+        self._all = [Identities(number) for number in range(len(self._listeners))]
+        self.identities = dict(zip(self._listeners, self._all, strict=True))  # by what the config says now
         self._tell = tell
-        self._served: dict[Place, Served] = {}
-        self.identities = {listener.place: Identities() for listener in listeners}
+        self._served: dict[int, Served] = {}
         self.deadline = inf
-        for listener in listeners:
+        for number, listener in enumerate(self._listeners):
             if listener.tls is not None:
                 try:
-                    self._serve(listener, Served.of(listener.tls), is_start=True)
+                    self._serve(number, Served.of(listener.tls))
                 except (OSError, ValueError) as error:
                     raise StartError(f"cannot speak TLS on {shown(listener)}: {error}") from None
 
     def follow(self, news: Sequence[Listener]) -> None:
         """Do as a new config says; a listener whose files cannot be used goes on as it was."""
-        for listener, new in zip(self._listeners, renewed(self._listeners, news), strict=True):
-            served = self._served.get(listener.place)
-            if new.tls is None:
-                self._served.pop(listener.place, None)
-            elif served is None or served.tls != new.tls:
+        self._listeners = renewed(self._listeners, news)
+        self.identities.clear()
+        self.identities.update(zip(self._listeners, self._all, strict=True))
+        for number, listener in enumerate(self._listeners):
+            served = self._served.get(number)
+            if listener.tls is None:
+                self._served.pop(number, None)
+            elif served is None or served.tls != listener.tls:
                 try:
-                    self._serve(new, Served.of(new.tls))
+                    self._tell(number, self._serve(number, Served.of(listener.tls)))
                 except (OSError, ValueError) as error:
                     logger.error("%s: %s; TLS goes on there as before", shown(listener), error)
         if not self._served:
@@ -130,31 +134,34 @@ class Certificates:
         if now < self.deadline:
             return
         self.deadline = now + INTERVAL_SECONDS
-        for listener in self._listeners:
-            served = self._served.get(listener.place)
-            if served is None or not served.look(shown(listener)):
+        for number, served in self._served.items():
+            name = shown(self._listeners[number])
+            if not served.look(name):
                 continue
             try:
-                self._serve(listener, served)
+                self._tell(number, self._serve(number, served))
             except (OSError, ValueError) as error:
-                logger.error("%s: %s; what was there before stays in use", shown(listener), error)
+                logger.error("%s: %s; what was there before stays in use", name, error)
             else:
-                logger.info("%s: the certificates have changed, and are used from now on", shown(listener))
+                logger.info("%s: the certificates have changed, and are used from now on", name)
+                _warn(name, served)
 
-    def _serve(self, listener: Listener, served: Served, *, is_start: bool = False) -> None:
+    def _serve(self, number: int, served: Served) -> bytes:
+        """Use what the files of a listener say in those that are forked from now on; return it for the others."""
         rules = served.rules()
-        self.identities[listener.place].follow(rules)
-        self._served[listener.place] = served
+        self._all[number].follow(rules)
+        self._served[number] = served
         if self.deadline == inf:
             self.deadline = 0.0
-        if is_start:
-            return
-        self._tell(listener.place, rules.encode())
-        now = datetime.now(UTC)
-        for watched in served.pairs:
-            warning = watched.value.age_warning(now)
-            if warning is not None:
-                logger.warning("%s: %s", shown(listener), warning)
+        return rules.encode()
+
+
+def _warn(name: str, served: Served) -> None:
+    now = datetime.now(UTC)
+    for watched in served.pairs:
+        warning = watched.value.age_warning(now)
+        if warning is not None:
+            logger.warning("%s: %s", name, warning)
 
 
 def shown(listener: Listener) -> str:

@@ -16,7 +16,7 @@ from functools import partial
 import kairos
 from kairos import _speedups
 from kairos.config.document import Settings
-from kairos.config.listening import Place, moved
+from kairos.config.listening import moved
 from kairos.observability import logs
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -260,11 +260,11 @@ class Supervisor:
             _log_findings(outcome)
             self._rollout.propose(outcome.document)
 
-    def _certify(self, place: Place, rules: bytes) -> None:
+    def _certify(self, listener: int, rules: bytes) -> None:
         """Let all workers show other certificates."""
         fd = documents.seal(rules)
         try:
-            self._fleet.send_all("certify", [fd], place=place)
+            self._fleet.send_all("certify", [fd], listener=listener)
         finally:
             os.close(fd)
 

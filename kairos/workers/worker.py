@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from kairos._speedups import keep_freed_memory
-from kairos.config.listening import Listener, Place
+from kairos.config.listening import Listener
 from kairos.errors import KairosError
 from kairos.proxy.identities import Identities
 from kairos.shm import layout
@@ -44,8 +44,8 @@ class Gateway(Protocol):
     def start(self, listening: Sequence[Listening], /) -> None:
         """Begin to accept; called once, after the first commit."""
 
-    def certify(self, place: Place, rules: bytes) -> None:
-        """Show other certificates at a listener from the next handshake on."""
+    def certify(self, listener: int, rules: bytes) -> None:
+        """Show other certificates at the listener of this number from the next handshake on."""
 
     def unready(self) -> None:
         """Let readiness fail; still accepting."""
@@ -65,7 +65,7 @@ class GatewayFactory(Protocol):
         loop: asyncio.AbstractEventLoop,
         zone: Zone,
         slot: int,
-        identities: Mapping[Place, Identities],
+        identities: Mapping[Listener, Identities],
     ) -> Gateway:
         """Make it for the worker in a slot; `identities` are what the listeners show that speak TLS."""
 
@@ -162,8 +162,7 @@ class Worker:
             rules = documents.read(fd)
         finally:
             os.close(fd)
-        host, port, unix, mode, systemd = message.fields["place"]
-        self._gateway.certify((host, port, unix, mode, systemd), rules)
+        self._gateway.certify(message.fields["listener"], rules)
 
     def _prepare(self, message: Message) -> None:
         self._forget_prepared()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kairos.config.document import Settings, encode_lines
-from kairos.config.listening import Listener, Place
+from kairos.config.listening import Listener
 from kairos.errors import KairosError
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -128,7 +128,7 @@ class FakeGateway:
         }
         return f"{self._slot} {os.getpid()} {answers[word]()}"
 
-    def certify(self, place: Place, rules: bytes) -> None:
+    def certify(self, listener: int, rules: bytes) -> None:
         raise NotImplementedError
 
     def unready(self) -> None:
