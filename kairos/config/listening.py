@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """A chain and its key, by absolute paths. It is for `hosts`; without any, for the names that stand in it."""

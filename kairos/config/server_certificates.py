@@ -42,7 +42,8 @@ class ServerCertificate:
         when = f"{self.expires:%Y-%m-%d %H:%M} UTC"
         if days <= 0:
             return f"The certificate '{self.path}' has expired: it counted until {when}"
-        return f"The certificate '{self.path}' expires in {int(days)} days: it counts until {when}"
+        left = "today" if days < 1 else "in 1 day" if days < 2 else f"in {int(days)} days"
+        return f"The certificate '{self.path}' expires {left}: it counts until {when}"
 
 
 def read_pair(certificate: Certificate) -> ServerCertificate:

@@ -4,7 +4,7 @@ import logging
 import socket
 import ssl
 import sys
-from ssl import SSLEOFError, SSLError, SSLWantReadError, SSLWantWriteError
+from ssl import SSLEOFError, SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from typing import TYPE_CHECKING, Any, cast
 
 from kairos.errors import BadRequest
@@ -69,7 +69,7 @@ class Handshakes:
         if error is None:
             seconds = self._plane.snapshot.settings.timeouts.tls_handshake
             self._failed(handshake.address, f"it took more than {seconds:g} s (timeouts.tls_handshake_seconds)")
-        elif not isinstance(error, SSLError) or isinstance(error, SSLEOFError):
+        elif not isinstance(error, SSLError) or isinstance(error, (SSLEOFError, SSLZeroReturnError)):
             self._count()  # who leaves may be a health check that only connects
             _log.debug("%s has left during the TLS handshake", handshake.address)
         else:

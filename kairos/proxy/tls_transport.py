@@ -202,7 +202,7 @@ class TlsTransport:
 
     def _read_failed(self, error: OSError) -> None:
         if isinstance(error, (SSLEOFError, SSLZeroReturnError)):
-            self._ended()  # many clients leave without close_notify; how messages end is told by HTTP
+            self._ended()
         else:
             self._finish(error)
 
