@@ -1,7 +1,7 @@
 """What backends are told of the certificate that a client has shown."""
 
-import ssl
 from hashlib import sha256
+from typing import Any
 
 # RFC 4514 section 3, and the names that other programs use beside those.
 SHORT = {
@@ -18,12 +18,12 @@ SHORT = {
 _SPECIAL = frozenset('"+,;<>\\')
 
 
-def lines_of(sock: ssl.SSLSocket) -> bytes:
+def lines_of(connection: Any) -> bytes:
     """Return the fields about the certificate of a connection; of one without, that there is none."""
-    encoded = sock.getpeercert(binary_form=True)
+    encoded = connection.getpeercert(True)
     if encoded is None:
         return b"X-Client-Cert-Verified: NONE\r\n"
-    facts = sock.getpeercert() or {}
+    facts = connection.getpeercert() or {}
     subject, issuer = (distinguished_name(facts.get(name, ())) for name in ("subject", "issuer"))
     return (
         b"X-Client-Cert-Verified: SUCCESS\r\n"

@@ -4,8 +4,9 @@ import logging
 import socket
 import ssl
 import sys
+from contextlib import suppress
 from ssl import SSLEOFError, SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from kairos.errors import BadRequest
 from kairos.filters import LocalReply
@@ -18,7 +19,7 @@ from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.proxy.downstream import Downstream
-    from kairos.proxy.identities import Identities, TlsSocket
+    from kairos.proxy.identities import Identities
     from kairos.proxy.plane import DataPlane
 
 LOG_SECONDS = 1.0  # at most one line per second
@@ -48,14 +49,7 @@ class Handshakes:
         if identities is None or not identities.is_ready:  # TLS was switched on a moment ago
             sock.close()
             return
-        try:
-            secure = identities.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        except OSError:  # the client has left
-            sock.close()
-            return
-        if peer is None:
-            peer = secure.getpeername()
-        handshake = Handshake(self, self._plane, cast("TlsSocket", secure), peer, downstream, identities)
+        handshake = Handshake(self, sock, peer, downstream, identities)
         self.waiting.add(handshake)
         handshake.step()
 
@@ -93,35 +87,40 @@ class Handshake:
     """One handshake: each step answers what has arrived, until both sides agree."""
 
     __slots__ = (
+        "__weakref__",
         "_downstream",
+        "_fd",
         "_handshakes",
         "_identities",
         "_is_watching",
         "_peer",
         "_plane",
-        "_shake",
         "_socket",
+        "connection",
         "deadline",
+        "server_name",
     )
 
     def __init__(
         self,
         handshakes: Handshakes,
-        plane: "DataPlane",
-        sock: "TlsSocket",
+        sock: socket.socket,
         peer: Any,
         downstream: "Downstream",
         identities: "Identities",
     ) -> None:
+        plane = downstream.plane
         self._handshakes = handshakes
         self._plane = plane
         self._socket = sock
-        self._shake = (getattr(sock, "_sslobj", None) or sock).do_handshake
+        self._fd = sock.fileno()
         self._downstream = downstream
         self._identities = identities
         self._is_watching = False
         self._peer = peer
+        self.server_name: str | None = None
         self.deadline = limits.deadline(plane.ticker.now, plane.snapshot.settings.timeouts.tls_handshake)
+        self.connection = identities.begin(sock, self)
 
     @property
     def address(self) -> str:
@@ -131,13 +130,13 @@ class Handshake:
     def step(self) -> None:
         """Go on as far as it goes without waiting."""
         try:
-            self._shake()
+            self.connection.do_handshake()
         except SSLWantReadError:
             self._watch()
         except SSLWantWriteError:
             self._watch()
-            self._plane.loop.remove_reader(self._socket.fileno())
-            self._plane.loop.add_writer(self._socket.fileno(), self._written)
+            self._plane.loop.remove_reader(self._fd)
+            self._plane.loop.add_writer(self._fd, self._written)
         except OSError as error:
             self._fail(error)
         else:
@@ -152,19 +151,19 @@ class Handshake:
         """Give up."""
         self._leave()
         if self._is_watching:
-            self._plane.loop.remove_reader(self._socket.fileno())
-            self._plane.loop.remove_writer(self._socket.fileno())
+            self._plane.loop.remove_reader(self._fd)
+            self._plane.loop.remove_writer(self._fd)
         self._socket.close()
 
     def _watch(self) -> None:
         if not self._is_watching:
             self._is_watching = True
             self._plane.ticker.watch(self)
-            self._plane.loop.add_reader(self._socket.fileno(), self.step)
+            self._plane.loop.add_reader(self._fd, self.step)
 
     def _written(self) -> None:
-        self._plane.loop.remove_writer(self._socket.fileno())
-        self._plane.loop.add_reader(self._socket.fileno(), self.step)
+        self._plane.loop.remove_writer(self._fd)
+        self._plane.loop.add_reader(self._fd, self.step)
         self.step()
 
     def _leave(self) -> None:
@@ -175,14 +174,14 @@ class Handshake:
     def _succeed(self) -> None:
         row = self._plane.row
         row.add(layout.TLS_HANDSHAKES, 1)
-        if self._socket.session_reused:
+        if self.connection.session_reused:
             row.add(layout.TLS_RESUMED, 1)
         self._leave()
         if self._identities.client_auth == "none":
             self._downstream.secured()
         else:
-            self._downstream.secured(self._socket.server_name or "", lines_of(self._socket))
-        TlsTransport(self._plane.loop, self._socket, self._peer).start(self._downstream)
+            self._downstream.secured(self.server_name or "", lines_of(self.connection))
+        TlsTransport(self._plane.loop, self._socket, self.connection, self._peer).start(self._downstream)
 
     def _fail(self, error: OSError) -> None:
         self._handshakes.failed(self, error)
@@ -195,12 +194,10 @@ class Handshake:
         error = BadRequest("The plain HTTP request was sent to HTTPS port", reason="plain_http_to_tls")
         lines = self._plane.ticker.date_line + b"Connection: close\r\n"
         answer = local_reply(LocalReply.refusal(error), self._plane.request_id(), lines)
-        try:
-            socket.socket.send(self._socket, answer)
-            socket.socket.shutdown(self._socket, socket.SHUT_WR)
-            socket.socket.recv(self._socket, 64 << 10)  # unread, it would make a reset of the end and eat the answer
-        except OSError:
-            pass  # then it is not told
+        with suppress(OSError):  # then it is not told
+            self._socket.send(answer)
+            self._socket.shutdown(socket.SHUT_WR)
+            self._socket.recv(64 << 10)  # unread, it would make a reset of the end and eat the answer
 
 
 def explained(error: SSLError) -> str:

@@ -140,7 +140,12 @@ class Listener:
         task.add_done_callback(self._started)
 
     def _introduced(self, sock: socket.socket, header: ProxyHeader) -> None:
-        self._hand_over(sock, None, header)
+        try:
+            peer = sock.getpeername()
+        except OSError:  # it has left again
+            sock.close()
+            return
+        self._hand_over(sock, peer, header)
 
     def _started(self, task: asyncio.Task[object]) -> None:
         self._starting.discard(task)

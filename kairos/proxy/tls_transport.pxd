@@ -16,7 +16,6 @@ cdef class TlsTransport:
     cdef object _loop
     cdef Py_ssize_t _low
     cdef object _peer
-    cdef object _pending
     cdef object _protocol
     cdef object _read
     cdef bint _read_waits

@@ -2,11 +2,11 @@
 
 How it works: OpenSSL holds the socket itself, so that one call reads a record, or encrypts and sends it. The loop only
 tells when the socket can be read, or written again after it was full; there is no copy between buffers, and no task.
+OpenSSL takes no more from the kernel than the record that it returns, so that the loop sees everything that is left.
 """
 
 import asyncio
 import socket
-import ssl
 from ssl import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from typing import Any
 
@@ -33,7 +33,6 @@ class TlsTransport:
         "_loop",
         "_low",
         "_peer",
-        "_pending",
         "_protocol",
         "_read",
         "_read_waits",
@@ -45,17 +44,15 @@ class TlsTransport:
         "_write",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket, peer: object) -> None:
-        """Do nothing before `start`. `peer` is the address of the other end."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, connection: Any, peer: object) -> None:
+        """Do nothing before `start`. `connection` is OpenSSL's, `peer` the address of the other end."""
         self._loop = loop
         self._socket = sock
         self._fd = sock.fileno()
         self._peer = peer
-        # The methods of the object below have the same meaning, without a layer of Python in between.
-        self._ssl: Any = getattr(sock, "_sslobj", None) or sock
-        self._read = self._ssl.read
-        self._write = self._ssl.write
-        self._pending = self._ssl.pending
+        self._ssl = connection
+        self._read = connection.read
+        self._write = connection.write
         self._protocol: Any = None
         self._received: Any = None
         self._high, self._low = BUFFER_HIGH, BUFFER_LOW
@@ -90,7 +87,9 @@ class TlsTransport:
         """Return what is known of the connection: `peername`, `socket` or `ssl_object`."""
         if name == "peername":
             return self._peer
-        return self._socket if name in ("socket", "ssl_object") else default
+        if name == "socket":
+            return self._socket
+        return self._ssl if name == "ssl_object" else default
 
     def is_closing(self) -> bool:
         """Say whether nothing can be written any more."""
@@ -111,8 +110,6 @@ class TlsTransport:
         if not self._is_reading and not self._is_lost and self._end <= _ENDS:
             self._is_reading = True
             self._loop.add_reader(self._fd, self._readable)
-            if self._pending():  # the loop does not see what OpenSSL has read already
-                self._loop.call_soon(self._readable)
 
     def set_write_buffer_limits(self, high: int = BUFFER_HIGH, low: int = BUFFER_LOW) -> None:
         """Pause the protocol above `high` bytes, and resume it at `low`."""
@@ -189,10 +186,8 @@ class TlsTransport:
                 self._ended()
                 return
             self._received(bytes(buffer[:size]))
-            if size < _RECORD_BYTES and not self._pending():
+            if size < _RECORD_BYTES:
                 return
-        if self._pending():
-            self._loop.call_soon(self._readable)
 
     def _read_after_writing(self) -> None:
         """Let OpenSSL write first, which it wants in the middle of a read if the peer asks for new keys."""
@@ -216,7 +211,7 @@ class TlsTransport:
     def _discard(self) -> None:
         """Read only so that the peer can go on to our end: the session is over, and nobody decrypts what comes."""
         try:
-            data = socket.socket.recv(self._socket, 4 * _RECORD_BYTES)
+            data = self._socket.recv(4 * _RECORD_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -282,7 +277,7 @@ class TlsTransport:
             self._finish(None)
             return
         try:
-            socket.socket.shutdown(self._socket, socket.SHUT_WR)
+            self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             self._finish(error)
             return

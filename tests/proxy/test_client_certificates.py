@@ -1,7 +1,6 @@
 """What backends are told of the certificates of clients."""
 
-import ssl
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -17,12 +16,12 @@ class Shown:
         self._encoded = encoded
         self._facts = facts
 
-    def getpeercert(self, binary_form: bool = False) -> object:
+    def getpeercert(self, binary_form: bool = False, /) -> object:
         return self._encoded if binary_form else self._facts
 
 
 def lines(encoded: bytes | None, **facts: Any) -> bytes:
-    return lines_of(cast("ssl.SSLSocket", Shown(encoded, facts)))
+    return lines_of(Shown(encoded, facts))
 
 
 def test_a_certificate_is_told_with_its_names_number_and_fingerprint() -> None:

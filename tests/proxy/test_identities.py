@@ -35,6 +35,7 @@ def shaken(identities: Identities, name: str | None, client: ssl.SSLContext | No
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = identities.context.wrap_bio(to_server, to_client, server_side=True)
+    vars(ours)["connection"] = ours
     theirs = client.wrap_bio(to_client, to_server, server_hostname=name)
     for side in (theirs, ours, theirs, ours):
         with suppress(ssl.SSLWantReadError):
@@ -134,6 +135,7 @@ def test_the_order_of_ciphers_is_that_of_the_config_or_of_the_client(identities:
         identities.follow(replace(RULES, ciphers=ciphers))
         to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
         ours = identities.context.wrap_bio(to_server, to_client, server_side=True)
+        vars(ours)["connection"] = ours
         theirs = client.wrap_bio(to_client, to_server)
         for side in (theirs, ours, theirs, ours):
             with suppress(ssl.SSLWantReadError):

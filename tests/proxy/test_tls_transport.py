@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvloop
@@ -90,14 +91,21 @@ def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture(scope="module")
-def server_context() -> ssl.SSLContext:
+def identities() -> Identities:
     identities = Identities()
     identities.follow(TlsRules((Pair((), *certificates.pair()),)))
-    return identities.context
+    return identities
+
+
+class Shaking:
+    """A handshake under way."""
+
+    connection: Any = None
+    server_name: str | None = None
 
 
 @asynccontextmanager
-async def connection(context: ssl.SSLContext, small: bool = False) -> AsyncIterator[tuple[Recorder, Client]]:
+async def connection(identities: Identities, small: bool = False) -> AsyncIterator[tuple[Recorder, Client]]:
     """Shake hands; `small` makes the buffers of the kernel so."""
     ours, theirs = socket.socketpair()
     for sock in (ours, theirs):
@@ -107,7 +115,8 @@ async def connection(context: ssl.SSLContext, small: bool = False) -> AsyncItera
     ours.setblocking(False)
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    server = context.wrap_socket(ours, server_side=True, do_handshake_on_connect=False)
+    shaking = Shaking()
+    server = shaking.connection = identities.begin(ours, shaking)
     loop = asyncio.get_running_loop()
     waiting = loop.run_in_executor(None, lambda: trusting.wrap_socket(theirs, suppress_ragged_eofs=False))
     while True:
@@ -117,7 +126,7 @@ async def connection(context: ssl.SSLContext, small: bool = False) -> AsyncItera
         except ssl.SSLWantReadError:
             await asyncio.sleep(0.001)
     client, recorder = Client(await waiting), Recorder()
-    TlsTransport(loop, server, ("192.0.2.1", 1)).start(recorder)
+    TlsTransport(loop, ours, server, ("192.0.2.1", 1)).start(recorder)
     try:
         yield recorder, client
     finally:
@@ -133,10 +142,10 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 def test_what_arrives_is_told_and_what_is_written_arrives(
-    loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext
+    loop: asyncio.AbstractEventLoop, identities: Identities
 ) -> None:
     async def scenario() -> None:
-        async with connection(server_context) as (recorder, client):
+        async with connection(identities) as (recorder, client):
             await client.sends(LARGE)
             await until(lambda: len(recorder.received) == len(LARGE))
             assert recorder.received == LARGE
@@ -153,10 +162,10 @@ def test_what_arrives_is_told_and_what_is_written_arrives(
 
 
 def test_who_reads_slowly_holds_the_protocol_back_and_misses_nothing(
-    loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext
+    loop: asyncio.AbstractEventLoop, identities: Identities
 ) -> None:
     async def scenario() -> None:
-        async with connection(server_context, small=True) as (recorder, client):
+        async with connection(identities, small=True) as (recorder, client):
             transport = recorder.transport
             transport.set_write_buffer_limits(65536, 16384)
             for start in range(0, len(LARGE), 10_000):
@@ -172,10 +181,10 @@ def test_who_reads_slowly_holds_the_protocol_back_and_misses_nothing(
 
 @pytest.mark.parametrize("size", [5, len(LARGE)])
 def test_close_sends_everything_and_close_notify(
-    loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext, size: int
+    loop: asyncio.AbstractEventLoop, identities: Identities, size: int
 ) -> None:
     async def scenario() -> None:
-        async with connection(server_context, small=True) as (recorder, client):
+        async with connection(identities, small=True) as (recorder, client):
             recorder.transport.write(LARGE[:size])
             recorder.transport.close()
             recorder.transport.close()
@@ -190,9 +199,9 @@ def test_close_sends_everything_and_close_notify(
     loop.run_until_complete(scenario())
 
 
-def test_abort_is_seen_as_an_end_that_is_none(loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext) -> None:
+def test_abort_is_seen_as_an_end_that_is_none(loop: asyncio.AbstractEventLoop, identities: Identities) -> None:
     async def scenario() -> None:
-        async with connection(server_context) as (recorder, client):
+        async with connection(identities) as (recorder, client):
             recorder.transport.write(b"half")
             recorder.transport.abort()
             assert "lost" not in recorder.told  # that comes a moment later
@@ -203,10 +212,10 @@ def test_abort_is_seen_as_an_end_that_is_none(loop: asyncio.AbstractEventLoop, s
 
 
 def test_after_our_end_what_arrives_is_dropped_until_theirs(
-    loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext
+    loop: asyncio.AbstractEventLoop, identities: Identities
 ) -> None:
     async def scenario() -> None:
-        async with connection(server_context, small=True) as (recorder, client):
+        async with connection(identities, small=True) as (recorder, client):
             transport = recorder.transport
             assert transport.can_write_eof()
             transport.write(LARGE)
@@ -228,10 +237,10 @@ def test_after_our_end_what_arrives_is_dropped_until_theirs(
 @pytest.mark.parametrize("is_polite", [True, False])
 @pytest.mark.parametrize("keeps_open", [True, False])
 def test_the_end_of_the_other_side_is_told_once(
-    loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext, is_polite: bool, keeps_open: bool
+    loop: asyncio.AbstractEventLoop, identities: Identities, is_polite: bool, keeps_open: bool
 ) -> None:
     async def scenario() -> None:
-        async with connection(server_context) as (recorder, client):
+        async with connection(identities) as (recorder, client):
             recorder.keeps_open = keeps_open
             await client.sends(b"last words")
             if is_polite:
@@ -255,10 +264,10 @@ def test_the_end_of_the_other_side_is_told_once(
 
 
 def test_nothing_is_told_while_reading_is_paused(
-    loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext
+    loop: asyncio.AbstractEventLoop, identities: Identities
 ) -> None:
     async def scenario() -> None:
-        async with connection(server_context) as (recorder, client):
+        async with connection(identities) as (recorder, client):
             transport = recorder.transport
             recorder.on_data = transport.pause_reading
             await client.sends(LARGE[: 3 * RECORD_BYTES])
@@ -274,10 +283,10 @@ def test_nothing_is_told_while_reading_is_paused(
 
 
 def test_a_peer_that_is_gone_is_an_error_and_no_more(
-    loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext
+    loop: asyncio.AbstractEventLoop, identities: Identities
 ) -> None:
     async def scenario() -> None:
-        async with connection(server_context) as (recorder, client):
+        async with connection(identities) as (recorder, client):
             recorder.transport.pause_reading()
             client.sock.close()
             while not recorder.transport.is_closing():
@@ -290,9 +299,9 @@ def test_a_peer_that_is_gone_is_an_error_and_no_more(
     loop.run_until_complete(scenario())
 
 
-def test_bytes_that_are_no_record_are_an_error(loop: asyncio.AbstractEventLoop, server_context: ssl.SSLContext) -> None:
+def test_bytes_that_are_no_record_are_an_error(loop: asyncio.AbstractEventLoop, identities: Identities) -> None:
     async def scenario() -> None:
-        async with connection(server_context) as (recorder, client):
+        async with connection(identities) as (recorder, client):
             socket.socket.send(client.sock, b"GET / HTTP/1.1\r\n\r\n")
             await recorder.lost.wait()
             assert isinstance(recorder.error, ssl.SSLError)
