@@ -20,7 +20,6 @@ cdef class Handshake:
     cdef int _fd
     cdef Handshakes _handshakes
     cdef object _identities
-    cdef bint _is_watching
     cdef object _peer
     cdef DataPlane _plane
     cdef object _socket
@@ -28,8 +27,8 @@ cdef class Handshake:
     cdef public double deadline
     cdef public object server_name
 
+    cpdef wait(self)
     cpdef step(self)
-    cpdef _watch(self)
     cpdef _leave(self)
 
     @cython.locals(row=Cells)

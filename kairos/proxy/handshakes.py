@@ -51,7 +51,7 @@ class Handshakes:
             return
         handshake = Handshake(self, sock, peer, downstream, identities)
         self.waiting.add(handshake)
-        handshake.step()
+        handshake.wait()
 
     def close(self) -> None:
         """Give all up that are still under way."""
@@ -92,7 +92,6 @@ class Handshake:
         "_fd",
         "_handshakes",
         "_identities",
-        "_is_watching",
         "_peer",
         "_plane",
         "_socket",
@@ -116,7 +115,6 @@ class Handshake:
         self._fd = sock.fileno()
         self._downstream = downstream
         self._identities = identities
-        self._is_watching = False
         self._peer = peer
         self.server_name: str | None = None
         self.deadline = limits.deadline(plane.ticker.now, plane.snapshot.settings.timeouts.tls_handshake)
@@ -127,14 +125,18 @@ class Handshake:
         """Who is at the other end, for the log."""
         return self._downstream.address or peer_address(self._peer) or "a client on a Unix socket"
 
+    def wait(self) -> None:
+        """Go on when something has arrived; to try before could cost an exception, by which OpenSSL says that it waits."""
+        self._plane.ticker.watch(self)
+        self._plane.loop.add_reader(self._fd, self.step)
+
     def step(self) -> None:
         """Go on as far as it goes without waiting."""
         try:
             self.connection.do_handshake()
         except SSLWantReadError:
-            self._watch()
+            pass
         except SSLWantWriteError:
-            self._watch()
             self._plane.loop.remove_reader(self._fd)
             self._plane.loop.add_writer(self._fd, self._written)
         except OSError as error:
@@ -150,16 +152,9 @@ class Handshake:
     def stop(self) -> None:
         """Give up."""
         self._leave()
-        if self._is_watching:
-            self._plane.loop.remove_reader(self._fd)
-            self._plane.loop.remove_writer(self._fd)
+        self._plane.loop.remove_reader(self._fd)
+        self._plane.loop.remove_writer(self._fd)
         self._socket.close()
-
-    def _watch(self) -> None:
-        if not self._is_watching:
-            self._is_watching = True
-            self._plane.ticker.watch(self)
-            self._plane.loop.add_reader(self._fd, self.step)
 
     def _written(self) -> None:
         self._plane.loop.remove_writer(self._fd)
@@ -168,8 +163,7 @@ class Handshake:
 
     def _leave(self) -> None:
         self._handshakes.waiting.discard(self)
-        if self._is_watching:
-            self._plane.ticker.forget(self)
+        self._plane.ticker.forget(self)
 
     def _succeed(self) -> None:
         row = self._plane.row

@@ -143,7 +143,9 @@ def _context(choose: Callable[[Any, Any, ssl.SSLContext], None] | None = None) -
     context.set_alpn_protocols(PROTOCOLS)
     context.num_tickets = 1  # per handshake; each one that it resumes brings another
     if choose is not None:
-        context.sni_callback = choose
+        # As ssl.SSLContext does it, but for the IDNA that it would make of each name, which is ASCII already.
+        plain: Any = super(ssl.SSLContext, ssl.SSLContext)
+        plain.sni_callback.__set__(context, choose)
     return context
 
 

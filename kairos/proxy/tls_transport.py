@@ -70,7 +70,6 @@ class TlsTransport:
         protocol.connection_made(self)
         if self._is_reading and not self._is_lost:
             self._loop.add_reader(self._fd, self._readable)
-            self._readable()  # who has just finished the handshake has often sent a request with it
 
     # What asyncio's transports have.
 
