@@ -126,7 +126,7 @@ class Handshake:
         return self._downstream.address or peer_address(self._peer) or "a client on a Unix socket"
 
     def wait(self) -> None:
-        """Go on when something has arrived; to try before could cost an exception, by which OpenSSL says that it waits."""
+        """Go on when something has arrived; to try before could cost an exception: so OpenSSL says that it waits."""
         self._plane.ticker.watch(self)
         self._plane.loop.add_reader(self._fd, self.step)
 
