@@ -5,10 +5,11 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
+from types import MappingProxyType
 from typing import TypeVar
 from weakref import WeakSet
 
@@ -22,6 +23,8 @@ from kairos.health.probe import probe
 from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.generation import Snapshot
+from kairos.proxy.handshakes import leave_names_out_of_the_log
+from kairos.proxy.identities import Identities, TlsRules
 from kairos.proxy.listener import Listener
 from kairos.proxy.listener_options import ListenerOptions
 from kairos.proxy.plane import DataPlane
@@ -37,6 +40,8 @@ RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
 FAREWELL_SHARE = 0.5  # of a drain: so long it may take to tell all WebSockets
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
+
+NO_IDENTITIES: Mapping[listening.Listener, Identities] = MappingProxyType({})
 
 T = TypeVar("T")
 _log = logging.getLogger("kairos.gateway")
@@ -54,7 +59,17 @@ class Gateway:
     `slot` is the worker's row in the zone; nobody else writes to it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, zone: Zone, slot: int) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        zone: Zone,
+        slot: int,
+        identities: Mapping[listening.Listener, Identities] = NO_IDENTITIES,
+    ) -> None:
+        """`identities` are what the listeners show that speak TLS."""
+        self._identities = identities
+        if identities:
+            leave_names_out_of_the_log()
         self._loop = loop
         self._zone = zone
         self._row = zone.row(slot)
@@ -115,7 +130,7 @@ class Gateway:
         """Accept clients."""
         self._plane.is_ready = True
         places = list(dict.fromkeys(place for place, _ in sockets))
-        options = {place: ListenerOptions(place) for place in places}
+        options = {one: ListenerOptions(one, self._identities.get(one)) for one in places}
         self._places, self._options = places, list(options.values())
         if self._snapshot is not None:
             self._follow(self._snapshot.settings.listeners)
@@ -129,6 +144,18 @@ class Gateway:
         self._places = listening.renewed(self._places, listeners)
         for options, listener in zip(self._options, self._places, strict=True):
             options.follow(listener)
+
+    def certify(self, listener: int, rules: bytes) -> None:
+        """Show other certificates at the listener of this number, from the next handshake on.
+
+        `rules` are those of TlsRules, encoded.
+        """
+        try:
+            for identities in self._identities.values():
+                if identities.number == listener:
+                    identities.follow(TlsRules.decode(rules))
+        except (OSError, ValueError) as error:  # the supervisor could; this process may have no descriptors left
+            _log.error("new certificates cannot be taken over, and those before stay in use: %s", error)
 
     def unready(self) -> None:
         """Let /ready say 503, and serve on."""

@@ -23,21 +23,9 @@ class Inactive:
 
 INACTIVE = (
     *(
-        inactive
-        for where in ("/server/tls", "/server/listeners/*/tls")
-        for inactive in (
-            Inactive(where + "/client_ca", protects=True),
-            Inactive(where, effect="the listener speaks plain HTTP"),
-        )
-    ),
-    *(
         Inactive(pattern + "/enable_redis", harmless=(False,), effect="every gateway counts for itself")
         for where in ("/rate_limit", "/routers/*/rate_limit")
         for pattern in (where, where + "/strategy/Composite/*")
-    ),
-    *(
-        Inactive(where + "/strict_transport_security", harmless=(False, True), effect="it is sent over TLS only")
-        for where in ("/security_headers", "/routers/*/security_headers")
     ),
     Inactive("/ai"),
     Inactive("/metrics", has_switch=True),

@@ -47,6 +47,7 @@ class Downstream:
     __slots__ = (
         "_body",
         "_buffer",
+        "_certificate",
         "_client",
         "_exchange",
         "_fd",
@@ -64,11 +65,13 @@ class Downstream:
         "_written",
         "address",
         "deadline",
+        "has_certificate",
         "is_full",
         "is_secure",
         "listener",
         "owns",
         "plane",
+        "server_name",
     )
 
     def __init__(self, plane: "DataPlane", listener: ListenerOptions = PLAIN) -> None:
@@ -78,8 +81,11 @@ class Downstream:
         self.deadline = _NEVER
         self.is_secure = False  # the client speaks TLS
         self.owns: set[Owned] | None = None  # where connections to backends are kept for this one alone
+        self.server_name = b""  # for which its certificate was asked, and for which alone it counts
         self._body: RequestBody | None = None
         self._buffer = b""
+        self._certificate = b""  # what backends are told of the client's
+        self.has_certificate = False  # or none, where one was asked for
         self._client: Client | None = None
         self._exchange: Exchange | None = None
         self._fd = -1
@@ -101,6 +107,17 @@ class Downstream:
             self.address = header.source.host
             self._told = header
         self.is_secure = header.is_secure
+
+    def secured(self, server_name: str = "", certificate: bytes = b"") -> None:
+        """Note that the connection is inside TLS, before it is made.
+
+        If the client was asked for a certificate, these are the server's name that it has named, and what backends are
+        told about the certificate.
+        """
+        self.is_secure = True
+        self.server_name = server_name.lower().rstrip(".").encode()
+        self._certificate = certificate
+        self.has_certificate = bool(certificate)
 
     # What the event loop calls.
 
@@ -195,7 +212,8 @@ class Downstream:
         """Return who is at the other end, by the rules of a snapshot."""
         if self._client is None or self._forwarding is not snapshot.forwarding:
             self._forwarding = snapshot.forwarding
-            self._client = Client(snapshot.forwarding, self.address, b"https" if self.is_secure else b"http")
+            scheme = b"https" if self.is_secure else b"http"
+            self._client = Client(snapshot.forwarding, self.address, scheme, self._certificate)
         return self._client
 
     def serves(self, exchange: Exchange) -> bool:

@@ -478,7 +478,8 @@ class Exchange:
         copies = self.route.copies
         if self.caching is not None and self.caching.strips:
             copies = self.caching.cache.copies
-        usual = copies.trusted_request if self._is_trusted else copies.request
+        is_trusted = self._is_trusted and not self.downstream.has_certificate  # then we say more than the peer may
+        usual = copies.trusted_request if is_trusted else copies.request
         data = request_head(head, self.target, host, lines, self.request_id, usual)
         if self.route.request_change is not None:
             data = self.route.request_change.head(data)
