@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from benchmarks import load
-from benchmarks.load import compare, hold, memory, progress, soak
+from benchmarks.load import compare, hold, memory, policies, progress, soak
 from benchmarks.load.errors import LoadError
 
-COMMANDS = {"compare": compare, "memory": memory, "hold": hold, "soak": soak}
+COMMANDS = {"compare": compare, "policies": policies, "memory": memory, "hold": hold, "soak": soak}
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -31,17 +32,15 @@ INHERITED = ("KAIROS_PURE_PYTHON", "KAIROS_LOOP")
 
 
 class Gateway(Program):
-    """Kairos with routes to an origin, for the time of a `with` block."""
+    """Kairos with routes to an origin, for the time of a `with` block. `more` are further settings, or other routes."""
 
-    def __init__(self, folder: Path, origin_port: int, *, workers: int = 1, cpu: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, origin_port: int, *, workers: int = 1, cpu: int | None = None, **more: object
+    ) -> None:
         port = free_port()
-        backends = [{"host": f"http://{HOST}", "port": origin_port}]
-        routers = [
-            {"external_path": path, "internal_path": path, "methods": methods, "backends": backends}
-            for path, methods in ROUTES.items()
-        ]
+        routers = [router(path, origin_port, methods=methods) for path, methods in ROUTES.items()]
         config = folder / "kairos.json"
-        config.write_text(json.dumps({"version": 1, "routers": routers}), encoding="utf-8")
+        config.write_text(json.dumps({"version": 1, "routers": routers, **more}), encoding="utf-8")
         command = [
             *(sys.executable, "-m", "kairos", "run", "--config", str(config), "--host", HOST, "--port", str(port)),
             *("--workers", str(workers), "--state-dir", str(folder / f"state-{port}"), "--drain-delay", "0"),
@@ -121,6 +120,12 @@ class ZoneReader:
     def each(self, index: int) -> list[int]:
         """Return one number of each worker."""
         return [int(struct.unpack_from("=q", self._memory, (row + index) * CELL_BYTES)[0]) for row in self._rows]
+
+
+def router(path: str, origin_port: int, *, methods: Sequence[str] = ("GET",), **more: object) -> Mapping[str, object]:
+    """Make a route to the origin, under the same path if `more` says nothing else."""
+    backends = [{"host": f"http://{HOST}", "port": origin_port}]
+    return {"external_path": path, "internal_path": path, "methods": methods, "backends": backends, **more}
 
 
 def clean_environment() -> dict[str, str]:

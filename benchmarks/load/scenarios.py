@@ -1,6 +1,7 @@
 """What is asked, and over how many connections."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,8 @@ RESPONSE_FIELDS = {
 }
 
 
-def write_script(path: Path) -> Path:
+def write_script(path: Path, fields: Mapping[str, str] = REQUEST_FIELDS) -> Path:
     """Write the Lua that makes wrk send the fields."""
-    lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in REQUEST_FIELDS.items()]
+    lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in fields.items()]
     path.write_text("".join(lines), encoding="utf-8")
     return path
