@@ -15,9 +15,10 @@ def test_the_gateway_takes_each_policy_and_all_of_them(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"version": 1, "routers": routers, **credentials()}), encoding="utf-8")
 
-    verdict = judge(path, strict=True, allow_inactive=False)
+    verdict = judge(path, strict=False, allow_inactive=False)
 
     assert verdict.exit_code == 0, verdict.as_text()
+    assert "not active" not in verdict.as_text()
 
 
 def test_rules_for_the_same_message_stand_together() -> None:
