@@ -4,10 +4,17 @@ import argparse
 import sys
 
 from benchmarks import load
-from benchmarks.load import compare, hold, memory, policies, progress, soak
+from benchmarks.load import compare, hold, memory, policies, progress, soak, websocket_memory
 from benchmarks.load.errors import LoadError
 
-COMMANDS = {"compare": compare, "policies": policies, "memory": memory, "hold": hold, "soak": soak}
+COMMANDS = {
+    "compare": compare,
+    "policies": policies,
+    "memory": memory,
+    "websocket-memory": websocket_memory,
+    "hold": hold,
+    "soak": soak,
+}
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from benchmarks.load.certificate import Certificate
 from benchmarks.load.programs import HOST, Program, free_port
 from benchmarks.load.scenarios import FILES, RESPONSE_FIELDS, SMALL_BYTES
 
@@ -51,7 +52,15 @@ PROXY = """\
         keepalive_requests 1000000000;
     }}
     server {{
-        listen {host}:{port} backlog=4096;
+        listen {host}:{port} backlog=4096 {tls};
+        location /echo {{
+            proxy_pass http://{host}:{echo};
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+            proxy_set_header Host $host;
+            proxy_read_timeout 1h;
+        }}
         location / {{
             proxy_pass http://origin;
             proxy_http_version 1.1;
@@ -77,10 +86,14 @@ def origin(folder: Path, *, cpu: int | None = None) -> Program:
     return _program("origin", folder, port, content, cpu)
 
 
-def proxy(folder: Path, origin_port: int, *, cpu: int | None = None) -> Program:
+def proxy(
+    folder: Path, origin_port: int, echo_port: int, *, cpu: int | None = None, tls: Certificate | None = None
+) -> Program:
     """One worker that passes everything on, over connections that it keeps."""
     port = free_port()
-    return _program("nginx", folder, port, PROXY.format(host=HOST, port=port, origin=origin_port), cpu)
+    ssl = f"ssl;\n        ssl_certificate {tls.cert};\n        ssl_certificate_key {tls.key}" if tls else ""
+    content = PROXY.format(host=HOST, port=port, tls=ssl, origin=origin_port, echo=echo_port)
+    return _program("nginx", folder, port, content, cpu)
 
 
 def _program(name: str, folder: Path, port: int, content: str, cpu: int | None) -> Program:

@@ -4,15 +4,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One kind of request that is repeated."""
+    """Something that is repeated."""
 
     name: str
     path: str
     connections: int
+    kind: Literal["requests", "handshakes", "messages"] = "requests"
+    """What is repeated: requests on connections that are kept, connections with one request, WebSocket messages."""
+    tls: bool = False
 
 
 SCENARIOS = {
@@ -21,8 +25,12 @@ SCENARIOS = {
         Scenario("small", "/items/42", connections=64),
         Scenario("16k", "/files/16k", connections=16),
         Scenario("1m", "/files/1m", connections=16),
+        Scenario("tls", "/items/42", connections=64, tls=True),
+        Scenario("handshakes", "/items/42", connections=8, kind="handshakes", tls=True),
+        Scenario("websocket", "/echo", connections=64, kind="messages"),
     )
 }
+MESSAGES_PER_SECOND = 8_000  # of all connections together; it must be less than any proxy can take
 SMALL_BYTES = 1 << 10
 FILES = {"16k": 16 << 10, "1m": 1 << 20}  # below /files/
 
