@@ -33,6 +33,8 @@ COMPILED = [
     "kairos/protocols/http1/fields.py",
     "kairos/protocols/http1/head.py",
     "kairos/protocols/http1/serialize.py",
+    "kairos/proxy/admission.py",
+    "kairos/proxy/answer.py",
     "kairos/proxy/attempts.py",
     "kairos/proxy/body.py",
     "kairos/proxy/client.py",

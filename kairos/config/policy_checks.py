@@ -12,6 +12,8 @@ from kairos.config.validate import Validated, in_router
 
 ANY_LETTER = re.compile(r"(?<!\\)\.(?=[A-Za-z])")
 """A dot that somebody may have meant as one."""
+ANY_NAME = re.compile(r"(?<!\\)\.[*+][?]?(?=[A-Za-z0-9])")
+"""Any text right before a name: `https://.*example\\.com` takes `https://notexample.com` too."""
 
 
 def policies(validated: Validated) -> Iterator[Draft]:
@@ -59,3 +61,7 @@ def cors(block: Cors | None, path: JsonPath, validated: Validated) -> Iterator[D
         if found := ANY_LETTER.search(pattern):
             message = f"The dot before {pattern[found.end() :][:20]!r} takes any character"
             yield Draft("warning", (*path, "allowed_origin_patterns", index), message, r"write \\. for a dot")
+        if found := ANY_NAME.search(pattern):
+            message = f"Names that only end in {pattern[found.end() :][:20]!r} are taken too"
+            fix = r"write for example (.+\.)?example\.com"
+            yield Draft("warning", (*path, "allowed_origin_patterns", index), message, fix)

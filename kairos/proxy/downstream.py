@@ -7,7 +7,7 @@ from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
-from kairos.proxy import limits
+from kairos.proxy import admission, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
@@ -312,7 +312,7 @@ class Downstream:
     def _begin(self, head: RequestHead, snapshot: "Snapshot", rest: bytes) -> bytes:
         self.deadline = self._head_deadline = _NEVER
         exchange = self._exchange = Exchange(self, head, snapshot)
-        if not exchange.find_route():
+        if not admission.find_route(exchange):
             return rest if exchange.request_done else b""
         if exchange.request_done:
             exchange.begin()

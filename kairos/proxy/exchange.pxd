@@ -1,11 +1,11 @@
 cimport cython
 
 from kairos._speedups.cells cimport Cells
-from kairos._speedups.matcher cimport Match
 from kairos._speedups.head cimport FieldSet
 from kairos.protocols.http1.fields cimport Copies
 from kairos.protocols.http1.head cimport RequestHead, ResponseHead
-from kairos.protocols.http1.serialize cimport request_head, response_head
+from kairos.protocols.http1.serialize cimport request_head
+from kairos.proxy.answer cimport Answer
 from kairos.proxy.attempts cimport Attempts
 from kairos.proxy.client cimport Client
 from kairos.proxy.downstream cimport Downstream
@@ -15,8 +15,6 @@ from kairos.proxy.pool cimport Pool
 from kairos.proxy.target cimport Target
 from kairos.proxy.upstream cimport Upstream
 
-cdef Py_ssize_t _CHUNKED
-cdef Py_ssize_t _UNTIL_CLOSE
 cdef double _NEVER
 cdef Py_ssize_t _MOST_HELD
 cdef Py_ssize_t _REQUESTS
@@ -24,33 +22,28 @@ cdef Py_ssize_t _IN_FLIGHT
 cdef Py_ssize_t _RESPONSES_1XX
 cdef Py_ssize_t _BYTES_IN
 cdef Py_ssize_t _BYTES_OUT
-cdef bytes _NOSNIFF_AND_ID
 cdef frozenset IDEMPOTENT
 
 
 @cython.final
 @cython.freelist(64)
 cdef class Exchange:
-    cdef bytes _connection_options
+    cdef Answer _answer
     cdef double _deadline
-    cdef bytes _forwarded
     cdef bint _has_told
     cdef list _held
     cdef bint _is_admitted
     cdef bint _is_trusted
-    cdef bint _keeps_client
-    cdef ResponseHead _pending
-    cdef bint _rechunks
     cdef Pool _taken
-    cdef bytes _target
-    cdef object _task
     cdef readonly Attempts attempts
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
     cdef readonly double first_byte
     cdef readonly RequestHead head
+    cdef readonly bytes forwarded
     cdef public object identity
+    cdef public bint keeps_client
     cdef readonly str limit
     cdef public bytes lines
     cdef readonly str reason
@@ -59,27 +52,26 @@ cdef class Exchange:
     cdef readonly bytes request_id
     cdef public bytes request_lines
     cdef readonly Py_ssize_t response_bytes
-    cdef readonly ProxyRoute route
+    cdef public ProxyRoute route
     cdef readonly Snapshot snapshot
     cdef readonly double started
     cdef readonly Py_ssize_t status
+    cdef public bytes target
+    cdef public object task
     cdef readonly Upstream upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)
     cdef _start(self, Downstream downstream, RequestHead head, Snapshot snapshot)
 
-    @cython.locals(head=RequestHead, snapshot=Snapshot, match=Match, route=ProxyRoute)
-    cpdef bint find_route(self) except -1
-
-    cpdef bint _pass(self, Py_ssize_t first) except -1
     cpdef begin(self)
     cpdef request_body(self, bytes data, bint done)
 
-    @cython.locals(downstream=Downstream, plane=DataPlane, is_http11=bint, unknown_length=bint)
+    @cython.locals(plane=DataPlane)
     cpdef bint begin_response(self, ResponseHead head) except -1
 
     cpdef response_body(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
+    cdef _pass_on(self, bytes data)
 
     @cython.locals(seconds=double)
     cpdef _start_clock(self)
@@ -96,10 +88,7 @@ cdef class Exchange:
     cpdef bint is_idempotent(self) except -1
     cpdef _leave_backend(self)
 
-    @cython.locals(head=ResponseHead, date=bytes, coding=bytes, via=bytes, connection=bytes)
-    cpdef bytes _with_head(self, bytes data)
-    cpdef bytes _sticky_line(self)
-    cpdef bytes _connection_line(self)
+    cpdef bytes connection_line(self)
 
     @cython.locals(plane=DataPlane, row=Cells)
     cpdef _end(self)

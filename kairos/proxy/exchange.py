@@ -4,22 +4,20 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge, Retry, UpstreamError
-from kairos.filters import Identity, LocalReply, WaitingFilter
-from kairos.protocols.http1 import chunked
-from kairos.protocols.http1.fields import trailer_section
-from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
-from kairos.protocols.http1.serialize import host_line, interim_head, request_head, response_head
-from kairos.proxy import limits, preflight, unavailable
+from kairos.errors import BadRequest, KairosError, Overloaded, Retry, UpstreamError
+from kairos.filters import Identity, LocalReply
+from kairos.protocols.http1.head import RequestHead, ResponseHead
+from kairos.protocols.http1.serialize import host_line, interim_head, request_head
+from kairos.proxy import unavailable
+from kairos.proxy.answer import Answer
 from kairos.proxy.attempts import Attempts
 from kairos.proxy.recovery import may_resend
-from kairos.proxy.replies import NOSNIFF_AND_ID, local_reply, of_the_gateway
+from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
 from kairos.resilience.retry import Outcome
 from kairos.shm import layout
 
 if TYPE_CHECKING:
-    from kairos.balancing.sticky import StickyCookie
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import ProxyRoute, Snapshot
@@ -30,12 +28,9 @@ if TYPE_CHECKING:
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 MOST_HELD = 64 << 10  # bytes of a request that wait for a connection, or are kept to be sent again
-_NOSNIFF_AND_ID = NOSNIFF_AND_ID
 CLIENT_LEFT = 499  # never sent: it marks in the counters and the log that nobody was there to read an answer
 
 # C integers when compiled, and then not seen from outside.
-_CHUNKED = CHUNKED
-_UNTIL_CLOSE = UNTIL_CLOSE
 _NEVER = NEVER
 _MOST_HELD = MOST_HELD
 _REQUESTS = layout.REQUESTS
@@ -48,33 +43,29 @@ _BYTES_OUT = layout.BYTES_OUT
 class Exchange:
     """Carry one request to a backend and its response to the client.
 
-    How it works: `find_route` asks the router and the route's filters; `begin` chooses a backend and takes a connection
-    or opens one; `_send` writes the request; from then on the two connections call the methods that are named after
-    what they have read. An attempt that fails is followed by one with another backend, within a round at once, or later
+    How it works: `admission` finds the route and asks its filters; `begin` chooses a backend and takes a connection or
+    opens one; `_send` writes the request; from then on the two connections call the methods that are named after what
+    they have read. An attempt that fails is followed by one with another backend, within a round at once, or later
     in a new round if the route retries. Whatever happens, `_end` runs once.
     """
 
     __slots__ = (
-        "_connection_options",
+        "_answer",
         "_deadline",
-        "_forwarded",
         "_has_told",
         "_held",
         "_is_admitted",
         "_is_trusted",
-        "_keeps_client",
-        "_pending",
-        "_rechunks",
         "_taken",
-        "_target",
-        "_task",
         "attempts",
         "client",
         "connected",
         "downstream",
         "first_byte",
+        "forwarded",
         "head",
         "identity",
+        "keeps_client",
         "limit",
         "lines",
         "reason",
@@ -87,9 +78,12 @@ class Exchange:
         "snapshot",
         "started",
         "status",
+        "target",
+        "task",
         "upstream",
     )
 
+    _answer: Answer
     route: "ProxyRoute"
 
     def __init__(self, downstream: "Downstream", head: RequestHead, snapshot: "Snapshot") -> None:
@@ -106,9 +100,9 @@ class Exchange:
         self._is_trusted = client.is_trusted
         request_id = None
         if self._is_trusted:
-            self.client, self._forwarded, request_id = client.told(head)
+            self.client, self.forwarded, request_id = client.told(head)
         else:
-            self.client, self._forwarded = client.address, client.lines(head.host)
+            self.client, self.forwarded = client.address, client.lines(head.host)
         self.request_id = plane.request_id() if request_id is None else request_id
         self.request_done = head.body_length == 0
         self._held: list[bytes] | None = None if self.request_done else []  # the body, while it could be sent again
@@ -124,16 +118,13 @@ class Exchange:
         self.connected = 0.0
         self.first_byte = 0.0
         self.attempts = Attempts()
-        self._task: asyncio.Task[None] | None = None  # that waits for a filter or for a connection
-        self._connection_options: bytes | None = None  # what the backend says of its connection
+        self.task: asyncio.Task[None] | None = None  # that waits for a filter or for a connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._has_told = False  # an interim answer has gone to the client
         self._is_admitted = False  # counted in the crowd of the route
-        self._keeps_client = False
-        self._pending: ResponseHead | None = None  # written with the first of the body
-        self._rechunks = False
+        self.keeps_client = False
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
-        self._target = b""
+        self.target = b""
         plane.in_flight += 1
         plane.row.add(_REQUESTS, 1)
         plane.row.add(_IN_FLIGHT, 1)
@@ -159,81 +150,9 @@ class Exchange:
         """Whether the client speaks TLS; the listener does not, so far."""
         return False
 
-    def find_route(self) -> bool:
-        """Find out where the request goes; say whether it goes on, or has been answered here."""
-        head, snapshot = self.head, self.snapshot
-        try:
-            if self.downstream.plane.in_flight > snapshot.requests:
-                raise Overloaded(snapshot.requests)
-            if head.target == b"*":
-                self._begin_lines()
-                self.reply(of_the_gateway())
-                return False
-            if head.method == b"OPTIONS":
-                match = preflight.match(snapshot.matcher, head)
-            else:
-                match = snapshot.matcher.match(head.method, head.host, head.target)
-            route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
-            self.route = route
-            if route.head_limits is not None:
-                error = limits.head_over(route.head_limits, head.raw)
-                if error is not None:
-                    raise error
-            if head.body_length > route.body_bytes:
-                raise PayloadTooLarge(head.body_length, route.body_bytes)
-        except KairosError as error:
-            self._begin_lines()
-            self.reply(LocalReply.refusal(error))
-            return False
-        if route.has_lines:
-            self._begin_lines()
-        self._target = match.upstream_target
-        return (not route.filters and route.request_change is None) or self._pass(0)
-
-    def _begin_lines(self) -> None:
-        """Begin the lines that the answer has, whoever gives it."""
-        source = self.snapshot if self.route is None else self.route
-        self.lines = source.secure_lines if self.is_secure else source.lines
-        if source.cors is not None:
-            self.lines += source.cors.lines(self.head)
-
-    def _pass(self, first: int) -> bool:
-        """Pass the filters from the `first` on; say whether the request goes on, or has been answered here."""
-        filters = self.route.filters
-        for number in range(first, len(filters)):
-            step = filters[number]
-            if self.route.waits and isinstance(step, WaitingFilter) and step.must_wait(self):
-                self._task = self.downstream.plane.loop.create_task(self._wait_for(step, number))
-                return True
-            reply = step.take(self)
-            if reply is not None:
-                self.reply(reply)
-                return False
-        change = self.route.request_change
-        if change is not None:
-            try:
-                self._target = change.target(self._target)
-            except BadRequest as error:
-                self.reply(LocalReply.refusal(error))
-                return False
-        return True
-
-    async def _wait_for(self, step: WaitingFilter, number: int) -> None:
-        try:
-            reply = await step.wait(self)
-            self._task = None
-            if reply is not None:
-                self.reply(reply)
-            elif self._pass(number + 1):
-                self.begin()
-        except Exception:
-            self._task = None
-            self.request_failed(KairosError("Internal error"))
-            raise  # a defect: the loop's exception handler logs it
-
     def begin(self) -> None:
         """Send the request on its way, unless a filter has yet to decide."""
-        if self._task is not None:
+        if self.task is not None:
             return
         if self.request_done:
             self._start_clock()
@@ -325,7 +244,7 @@ class Exchange:
 
         Return False if the request is sent again instead, and this answer is of no use.
         """
-        downstream, plane = self.downstream, self.downstream.plane
+        plane = self.downstream.plane
         self.attempts.answered(plane.ticker.now, head.status)
         if head.status >= 400 and self.attempts.recover_from(self, head):
             self._drop_upstream()
@@ -339,37 +258,24 @@ class Exchange:
         self._held = None
         if plane.access_log is not None:
             self.first_byte = monotonic()
-        is_http11 = self.head.is_http11
-        unknown_length = head.body_length == _CHUNKED or head.body_length == _UNTIL_CLOSE
-        self._rechunks = unknown_length and is_http11
-        self._keeps_client = downstream.keeps_alive(self) and (is_http11 or not unknown_length)
-        self._pending = head
-        self._connection_options = head.connection
+        self._answer = Answer(self, head)
         return True
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
-        if self._rechunks:
-            data = chunked.encode((data,))
-        data = self._with_head(data)
-        if data:
-            self.response_bytes += len(data)
-            self.downstream.write(data)
+        self._pass_on(self._answer.piece(self, data))
 
     def end_response(self, data: bytes, trailers: list[tuple[bytes, bytes]] | None) -> None:
         """Pass on the last piece of the response's body, and what trailers the client can take."""
         self.upstream = None  # it may serve another exchange already: what this client does no longer concerns it
-        if self._rechunks:
-            lines = b""
-            if trailers and self.head.takes_trailers:
-                lines = trailer_section(trailers, self._connection_options, drops_underscores=False)
-            data = chunked.encode((data,)) + chunked.last_chunk(lines)
-        data = self._with_head(data)
+        self._pass_on(self._answer.last_piece(self, data, trailers))
+        self._end()
+        self.downstream.exchange_ended(self.keeps_client)
+
+    def _pass_on(self, data: bytes) -> None:
         if data:
             self.response_bytes += len(data)
             self.downstream.write(data)
-        self._end()
-        self.downstream.exchange_ended(self._keeps_client)
 
     def upstream_failed(self, error: UpstreamError, upstream: "Upstream") -> None:
         """Send the request again where that is safe, else tell the client, or break off what it has begun to read."""
@@ -425,18 +331,18 @@ class Exchange:
         self.attempts.count += 1
         upstream = target.pool.take(self.is_idempotent())
         if upstream is None:
-            self._task = self.downstream.plane.loop.create_task(self._connect(target))
+            self.task = self.downstream.plane.loop.create_task(self._connect(target))
         else:
             self._send(upstream, target.pool)
 
     async def _connect(self, target: "Target") -> None:
         try:
             upstream = await target.pool.connect(self.route.connect_seconds, target.most_connections)
-            self._task = None
+            self.task = None
             self.connected = monotonic()
             self._send(upstream, target.pool)
         except (UpstreamError, Overloaded) as error:
-            self._task = None
+            self.task = None
             attempts, now = self.attempts, self.downstream.plane.ticker.now
             attempts.failed(now, error)
             if self.has_time_for(0.0):
@@ -445,7 +351,7 @@ class Exchange:
             else:
                 self.refuse(unavailable.too_late(self.route, error.message))
         except Exception:
-            self._task = None
+            self.task = None
             self.request_failed(KairosError("Internal error"))
             raise  # a defect: the loop's exception handler logs it
 
@@ -459,12 +365,12 @@ class Exchange:
         host = pool.host_line
         if self.route.preserves_host and head.host:
             host = host_line(head.host)
-        lines = self._forwarded
+        lines = self.forwarded
         if self.request_lines:
             lines += self.request_lines
         copies = self.route.copies
         usual = copies.trusted_request if self._is_trusted else copies.request
-        data = request_head(head, self._target, host, lines, self.request_id, usual)
+        data = request_head(head, self.target, host, lines, self.request_id, usual)
         if self.route.request_change is not None:
             data = self.route.request_change.head(data)
         if self._held:
@@ -489,9 +395,9 @@ class Exchange:
         return is_here and not self._has_told
 
     def _drop_upstream(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
         if self.upstream is not None:
             self.upstream.abort()
             self.upstream = None
@@ -508,17 +414,17 @@ class Exchange:
         downstream = self.downstream
         self.status = reply.status
         is_refused = isinstance(reply.error, BadRequest)  # RFC 9112 section 9.6: nothing after it can be trusted
-        self._keeps_client = downstream.keeps_alive(self) and not is_refused
+        self.keeps_client = downstream.keeps_alive(self) and not is_refused
         if reply.error is not None:
             self._note(reply.error)
         path = self.head.target.partition(b"?")[0].decode("latin-1")
-        lines = downstream.plane.ticker.date_line + self.snapshot.via + self._connection_line() + self.lines
+        lines = downstream.plane.ticker.date_line + self.snapshot.via + self.connection_line() + self.lines
         data = local_reply(reply, self.request_id, lines, path=path, has_body=self.head.method != b"HEAD")
         self.response_bytes += len(data)
         downstream.plane.row.add(layout.LOCAL_REPLIES, 1)
         downstream.write(data)
         self._end()
-        downstream.exchange_ended(self._keeps_client)
+        downstream.exchange_ended(self.keeps_client)
 
     def _note(self, error: KairosError) -> None:
         """Remember why the exchange did not go well."""
@@ -528,28 +434,9 @@ class Exchange:
             plane = self.downstream.plane
             plane.limit_log.tell(plane.ticker.now, error, self.client)
 
-    def _with_head(self, data: bytes) -> bytes:
-        """Put the head before the first piece, so that both leave in one write."""
-        head = self._pending
-        if head is None:
-            return data
-        self._pending = None
-        date = b"" if head.has_date else self.downstream.plane.ticker.date_line
-        coding = b"Transfer-Encoding: chunked\r\n" if self._rechunks else b""
-        via, connection = self.snapshot.via, self._connection_line()
-        if self.route.sticky is not None:
-            connection += self._sticky_line()
-        own = (coding, _NOSNIFF_AND_ID, self.request_id, b"\r\n", date, via, connection, self.lines, b"\r\n", data)
-        return response_head(head, own, self.route.copies)
-
-    def _sticky_line(self) -> bytes:
-        """Lead the client back to the backend that answers, unless its cookie does so already."""
-        is_secure = b"\r\nX-Forwarded-Proto: https\r\n" in self._forwarded
-        target = cast("Target", self.attempts.target)
-        return cast("StickyCookie", self.route.sticky).line(self.head, target.pool.address, is_secure)
-
-    def _connection_line(self) -> bytes:
-        if not self._keeps_client:
+    def connection_line(self) -> bytes:
+        """Return the field that tells the client whether its connection goes on, if it has to be told."""
+        if not self.keeps_client:
             return b"Connection: close\r\n"
         return b"" if self.head.is_http11 else b"Connection: keep-alive\r\n"
 

@@ -119,6 +119,12 @@ def test_a_dot_that_takes_any_character_is_a_warning(operator: Operator) -> None
     assert operator.warnings(config(cors=block)) == [("/cors/allowed_origin_patterns/1", message)]
 
 
+def test_any_text_before_a_name_is_a_warning(operator: Operator) -> None:
+    block = {"allowed_origin_patterns": [r"https://(.+\.)?example\.com", r"https://.*example\.com"]}
+    message = r"Names that only end in 'example\\.com' are taken too"
+    assert operator.warnings(config(cors=block)) == [("/cors/allowed_origin_patterns/1", message)]
+
+
 def test_security_headers_of_a_route_go_before_those_of_the_gateway(operator: Operator) -> None:
     whole = {"x_frame_options": "deny", "referrer_policy": "no-referrer", "permissions_policy": "camera=()"}
     own = {"x_frame_options": "SAMEORIGIN", "referrer_policy": False, "permissions_policy": True}

@@ -1,0 +1,89 @@
+"""Before a request goes to a backend: the route that it is for, and the filters that it has to pass."""
+
+from typing import TYPE_CHECKING
+
+from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge
+from kairos.filters import LocalReply, WaitingFilter
+from kairos.proxy import limits, preflight
+from kairos.proxy.replies import of_the_gateway
+
+if TYPE_CHECKING:
+    from kairos.proxy.exchange import Exchange
+    from kairos.proxy.generation import ProxyRoute
+
+
+def find_route(exchange: "Exchange") -> bool:
+    """Find out where the request goes; say whether it goes on, or has been answered here."""
+    head, snapshot = exchange.head, exchange.snapshot
+    try:
+        if exchange.downstream.plane.in_flight > snapshot.requests:
+            raise Overloaded(snapshot.requests)
+        if head.target == b"*":
+            _begin_lines(exchange)
+            exchange.reply(of_the_gateway())
+            return False
+        if head.method == b"OPTIONS":
+            match = preflight.match(snapshot.matcher, head)
+        else:
+            match = snapshot.matcher.match(head.method, head.host, head.target)
+        route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
+        exchange.route = route
+        if route.head_limits is not None:
+            error = limits.head_over(route.head_limits, head.raw)
+            if error is not None:
+                raise error
+        if head.body_length > route.body_bytes:
+            raise PayloadTooLarge(head.body_length, route.body_bytes)
+    except KairosError as error:
+        _begin_lines(exchange)
+        exchange.reply(LocalReply.refusal(error))
+        return False
+    if route.has_lines:
+        _begin_lines(exchange)
+    exchange.target = match.upstream_target
+    return (not route.filters and route.request_change is None) or pass_filters(exchange, 0)
+
+
+def _begin_lines(exchange: "Exchange") -> None:
+    """Begin the lines that the answer has, whoever gives it."""
+    source = exchange.snapshot if exchange.route is None else exchange.route
+    exchange.lines = source.secure_lines if exchange.is_secure else source.lines
+    if source.cors is not None:
+        exchange.lines += source.cors.lines(exchange.head)
+
+
+def pass_filters(exchange: "Exchange", first: int) -> bool:
+    """Pass the filters from the `first` on; say whether the request goes on, or has been answered here."""
+    route = exchange.route
+    filters = route.filters
+    for number in range(first, len(filters)):
+        step = filters[number]
+        if route.waits and isinstance(step, WaitingFilter) and step.must_wait(exchange):
+            exchange.task = exchange.downstream.plane.loop.create_task(_wait_for(exchange, step, number))
+            return True
+        reply = step.take(exchange)
+        if reply is not None:
+            exchange.reply(reply)
+            return False
+    change = route.request_change
+    if change is not None:
+        try:
+            exchange.target = change.target(exchange.target)
+        except BadRequest as error:
+            exchange.reply(LocalReply.refusal(error))
+            return False
+    return True
+
+
+async def _wait_for(exchange: "Exchange", step: WaitingFilter, number: int) -> None:
+    try:
+        reply = await step.wait(exchange)
+        exchange.task = None
+        if reply is not None:
+            exchange.reply(reply)
+        elif pass_filters(exchange, number + 1):
+            exchange.begin()
+    except Exception:
+        exchange.task = None
+        exchange.request_failed(KairosError("Internal error"))
+        raise  # a defect: the loop's exception handler logs it
