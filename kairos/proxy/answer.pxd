@@ -17,6 +17,7 @@ cdef class Answer:
     cdef bytes _connection
     cdef ResponseHead _head
     cdef bint _is_chunked
+    cdef readonly object events
 
     @cython.locals(is_http11=bint, is_open=bint)
     cdef _begin(self, Exchange exchange, ResponseHead head)

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, cast
 
+from kairos.protocols.event_stream import EventStream
 from kairos.protocols.http1 import chunked
-from kairos.protocols.http1.fields import trailer_section
+from kairos.protocols.http1.fields import CONTENT_CODING, trailer_section
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead
 from kairos.protocols.http1.serialize import response_head
 from kairos.proxy.replies import NOSNIFF_AND_ID
@@ -26,7 +27,7 @@ class Answer:
     `last_piece` return what to send. It holds no exchange, which would be a cycle: the exchange hands itself in.
     """
 
-    __slots__ = ("_connection", "_head", "_is_chunked")
+    __slots__ = ("_connection", "_head", "_is_chunked", "events")
 
     def __init__(self, exchange: "Exchange", head: ResponseHead) -> None:
         self._begin(exchange, head)  # with types when compiled
@@ -37,6 +38,9 @@ class Answer:
         self._head: ResponseHead | None = head
         self._connection = head.connection  # what the backend says of its connection
         self._is_chunked = is_open and is_http11
+        self.events: EventStream | None = None  # where events end, if the answer consists of them and can end anywhere
+        if is_open and head.is_event_stream and CONTENT_CODING.values(head.raw)[0] is None:
+            self.events = EventStream()
         exchange.keeps_client = exchange.downstream.keeps_alive(exchange) and (is_http11 or not is_open)
 
     def piece(self, exchange: "Exchange", data: bytes) -> bytes:
