@@ -4,12 +4,13 @@ import argparse
 import sys
 
 from benchmarks import load
-from benchmarks.load import compare, hold, memory, policies, progress, soak, websocket_memory
+from benchmarks.load import compare, events, hold, memory, policies, progress, soak, websocket_memory
 from benchmarks.load.errors import LoadError
 
 COMMANDS = {
     "compare": compare,
     "policies": policies,
+    "events": events,
     "memory": memory,
     "websocket-memory": websocket_memory,
     "hold": hold,
