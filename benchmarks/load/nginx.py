@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.load.certificate import Certificate
 from benchmarks.load.programs import HOST, Program, free_port
-from benchmarks.load.scenarios import FILES, RESPONSE_FIELDS, SMALL_BYTES
+from benchmarks.load.scenarios import FILES, RESPONSE_FIELDS, SMALL
 
 MAIN = """\
 daemon off;
@@ -32,7 +32,7 @@ ORIGIN = """\
         default_type application/json;
         location / {{
             {fields}
-            return 200 "{text}";
+            return 200 '{text}';
         }}
         location /files/ {{ root {folder}; sendfile on; }}
         location /chunked/ {{
@@ -82,7 +82,7 @@ def origin(folder: Path, *, cpu: int | None = None) -> Program:
         readable.chmod(0o755)  # nginx that is started by root reads as somebody else
     fields = " ".join(f"add_header {name} '{value}';" for name, value in RESPONSE_FIELDS.items())
     port = free_port()
-    content = ORIGIN.format(host=HOST, port=port, folder=folder, fields=fields, text="x" * SMALL_BYTES)
+    content = ORIGIN.format(host=HOST, port=port, folder=folder, fields=fields, text=SMALL)
     return _program("origin", folder, port, content, cpu)
 
 

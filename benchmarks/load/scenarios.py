@@ -32,6 +32,7 @@ SCENARIOS = {
 }
 MESSAGES_PER_SECOND = 8_000  # of all connections together; it must be less than any proxy can take
 SMALL_BYTES = 1 << 10
+SMALL = '{"id":42,"name":"a thing","price":{"amount":1999,"currency":"EUR"},"text":"'.ljust(SMALL_BYTES - 2, "x") + '"}'
 FILES = {"16k": 16 << 10, "1m": 1 << 20}  # below /files/
 
 # With the Host field that wrk adds these are 11 fields, about what a browser sends to an API.
