@@ -66,6 +66,8 @@ class Answer:
         via, connection, request_id = exchange.snapshot.via, exchange.connection_line(), exchange.request_id
         if exchange.route.sticky is not None:
             connection += _sticky_line(exchange)
+        if self.events is not None:
+            exchange.snapshot = None  # type: ignore[assignment]  # it may outlive many generations, and keeps none alive
         own = (coding, _NOSNIFF_AND_ID, request_id, b"\r\n", date, via, connection, exchange.lines, b"\r\n", data)
         return response_head(head, own, exchange.route.copies)
 

@@ -277,7 +277,6 @@ class Exchange:
             self._end_stream(data[:whole])
         else:
             self._pass_on(self._answer.piece(self, data))
-            self.snapshot = None  # type: ignore[assignment]  # a stream may outlive many generations, and holds up none
 
     def drain(self) -> None:
         """End an event stream if it is between two events; anything else may finish."""
