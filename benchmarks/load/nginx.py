@@ -1,11 +1,14 @@
 """nginx as the origin, and as a proxy to compare with."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.load.certificate import Certificate
 from benchmarks.load.programs import HOST, Program, free_port
 from benchmarks.load.scenarios import FILES, RESPONSE_FIELDS, SMALL
+
+PUBLIC = "public, max-age=3600"  # at /public/
 
 MAIN = """\
 daemon off;
@@ -32,6 +35,10 @@ ORIGIN = """\
         default_type application/json;
         location / {{
             {fields}
+            return 200 '{text}';
+        }}
+        location /public/ {{
+            {public}
             return 200 '{text}';
         }}
         location /files/ {{ root {folder}; sendfile on; }}
@@ -80,9 +87,9 @@ def origin(folder: Path, *, cpu: int | None = None) -> Program:
         (files / name).write_bytes(os.urandom(size))
     for readable in (folder, files):
         readable.chmod(0o755)  # nginx that is started by root reads as somebody else
-    fields = " ".join(f"add_header {name} '{value}';" for name, value in RESPONSE_FIELDS.items())
+    own, public = (_lines(fields) for fields in (RESPONSE_FIELDS, {**RESPONSE_FIELDS, "Cache-Control": PUBLIC}))
     port = free_port()
-    content = ORIGIN.format(host=HOST, port=port, folder=folder, fields=fields, text=SMALL)
+    content = ORIGIN.format(host=HOST, port=port, folder=folder, fields=own, public=public, text=SMALL)
     return _program("origin", folder, port, content, cpu)
 
 
@@ -94,6 +101,10 @@ def proxy(
     ssl = f"ssl;\n        ssl_certificate {tls.cert};\n        ssl_certificate_key {tls.key}" if tls else ""
     content = PROXY.format(host=HOST, port=port, tls=ssl, origin=origin_port, echo=echo_port)
     return _program("nginx", folder, port, content, cpu)
+
+
+def _lines(fields: Mapping[str, str]) -> str:
+    return " ".join(f"add_header {name} '{value}';" for name, value in fields.items())
 
 
 def _program(name: str, folder: Path, port: int, content: str, cpu: int | None) -> Program:

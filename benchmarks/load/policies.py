@@ -96,7 +96,7 @@ def measure(folder: Path, rounds: int, seconds: int) -> dict[str, list[Figures]]
     found: dict[str, list[Figures]] = {name: [] for name in routes}
     with nginx.origin(folder, cpu=LOAD_CPU) as origin:
         routers = [
-            router(f"/{number}/items/{{id}}", origin.port, internal_path="/items/{id}", **settings)
+            router(f"/{number}/items/{{id}}", origin.port, **{"internal_path": "/items/{id}", **settings})
             for number, settings in enumerate(routes.values())
         ]
         with Gateway(folder, origin.port, cpu=PROXY_CPU, routers=routers, **credentials()) as gateway:
