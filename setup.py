@@ -41,6 +41,7 @@ COMPILED = [
     "kairos/proxy/downstream.py",
     "kairos/proxy/exchange.py",
     "kairos/proxy/generation.py",
+    "kairos/proxy/listener_options.py",
     "kairos/proxy/plane.py",
     "kairos/proxy/pool.py",
     "kairos/proxy/progress.py",

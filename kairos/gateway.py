@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 from weakref import WeakSet
 
+from kairos.config import listening
 from kairos.errors import KairosError
 from kairos.health.checker import Checker
 from kairos.health.probe import probe
@@ -17,6 +18,7 @@ from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.generation import Snapshot
 from kairos.proxy.listener import Listener
+from kairos.proxy.listener_options import ListenerOptions
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.snapshot import SnapshotBuilder
 from kairos.routing.router import Entry
@@ -52,6 +54,8 @@ class Gateway:
         self._plane = DataPlane(loop, self._row, zone.cells.load(layout.STARTED_CLOCK) / 1e9)
         self._builder = SnapshotBuilder(self._plane, zone)
         self._listeners: list[Listener] = []
+        self._options: list[ListenerOptions] = []
+        self._places: list[listening.Listener] = []
         self._snapshot: Snapshot | None = None
         self._live: WeakSet[Snapshot] = WeakSet()
         self._releasing: asyncio.Task[None] | None = None
@@ -83,19 +87,31 @@ class Gateway:
         self._switch_access_log(settings.access_log)
         old, self._snapshot = self._snapshot, snapshot
         self._plane.snapshot = snapshot
+        self._follow(settings.listeners)
         self._checker.follow(snapshot.checked, self._plane.ticker.now)
         self._row.store(layout.LIVE_GENERATION, snapshot.generation)
         if old is not None:
             leaving = [entry for line, entry in old.entries.items() if line not in snapshot.entries]
             self._releasing = self._loop.create_task(_sliced(_release(leaving)))
 
-    def start(self, sockets: Sequence[socket.socket]) -> None:
+    def start(self, sockets: Sequence[tuple[listening.Listener, socket.socket]]) -> None:
         """Accept clients."""
         self._plane.is_ready = True
-        for sock in sockets:
-            listener = Listener(self._plane, sock)
+        places = list(dict.fromkeys(place for place, _ in sockets))
+        options = {place: ListenerOptions(place) for place in places}
+        self._places, self._options = places, list(options.values())
+        if self._snapshot is not None:
+            self._follow(self._snapshot.settings.listeners)
+        for place, sock in sockets:
+            listener = Listener(self._plane, sock, options=options[place])
             listener.start()
             self._listeners.append(listener)
+
+    def _follow(self, listeners: Sequence[listening.Listener]) -> None:
+        """Let the listeners do as the config says; those that it does not have any more stay as they are."""
+        self._places = listening.renewed(self._places, listeners)
+        for options, listener in zip(self._options, self._places, strict=True):
+            options.follow(listener)
 
     def unready(self) -> None:
         """Let /ready say 503, and serve on."""
@@ -117,6 +133,8 @@ class Gateway:
             await asyncio.sleep(DRAIN_STEP_SECONDS)
         if plane.downstreams:
             _log.warning("%d connections are broken off at the end of the drain", len(plane.downstreams))
+        for listener in self._listeners:
+            listener.abort()
         for downstream in list(plane.downstreams):
             downstream.abort_with_exchange("drain_deadline")
         self._builder.close()

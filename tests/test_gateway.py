@@ -14,6 +14,7 @@ import pytest
 import uvloop
 
 from kairos.config.document import Backend, Document, Route, Settings
+from kairos.config.listening import Listener
 from kairos.gateway import ConfigNotApplicable, Gateway
 from kairos.proxy.snapshot import Snapshot
 from kairos.shm import layout
@@ -133,7 +134,7 @@ def document(origin: Origin | None = None, path: str = "/{rest...}", **settings:
 
 async def serve(gateway: Gateway, sock: socket.socket, config: bytes) -> None:
     gateway.commit(await gateway.prepare(config, 1))
-    gateway.start([sock])
+    gateway.start([(Listener(), sock)])
 
 
 async def becomes(expected: int, value: Callable[[int], int], index: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
+from kairos.config.listening import Listener
 from kairos.config.policies import AccessList, Cors, RequestChecks
 from kairos.config.transformations import Transformation
 
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a backend's certificate is checked; two that differ never share a connection."""
+    """How a backend's certificate is checked, and which one it is shown; two that differ share no connection."""
 
     verify: bool = True
     ca_file: str | None = None
@@ -28,6 +29,13 @@ class Tls:
     """Of the file's content, so that a new file under an old name makes a new document."""
     server_name: str | None = None
     """The name to ask for and to check; None takes the host of the backend."""
+    client_cert: str | None = None
+    """An absolute path; None shows no certificate."""
+    client_key: str | None = None
+    """An absolute path, if there is a certificate."""
+    client_digest: str = ""
+    """Of the contents of both files."""
+    min_version: str = "1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +183,8 @@ class Backend:
     state: str = "active"
     """`drain` and `maintenance` take no new requests."""
     health_check: HealthCheck | None = None
+    send_proxy_protocol: str | None = None
+    """The version of the header, `v1` or `v2`, with which connections begin."""
     address: str = ""
     """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 
@@ -274,15 +284,15 @@ class Route:
 class Settings:
     """What holds for the gateway as a whole. Durations are seconds, sizes are bytes."""
 
-    host: str = "0.0.0.0"
-    port: int = 5900
+    listeners: tuple[Listener, ...] = (Listener(),)
+    """At least one, in the order of the file."""
     workers: int = 0
     log_level: str = "info"
     access_log: str | None = None
     builtin_prefix: str | None = ""
     config_version: int = 1
     trusted_proxies: tuple[str, ...] = ()
-    """Networks whose forwarded fields are believed, in CIDR notation."""
+    """Networks whose forwarded fields are believed, in CIDR notation; `unix:` is for peers without an address."""
     via: str | None = None
     """The name to enter into Via; None leaves the field out."""
     forwarded: bool = False
@@ -303,6 +313,7 @@ class Settings:
     def decode(cls, line: bytes) -> Self:
         """Make the settings from their line of a document."""
         fields = orjson.loads(line)
+        fields["listeners"] = tuple(map(Listener.decode, fields["listeners"]))
         fields["discovery"] = _discovery(fields["discovery"])
         fields["cors"] = _block(Cors, fields["cors"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])

@@ -22,14 +22,19 @@ class Inactive:
 
 
 INACTIVE = (
-    Inactive("/server/tls/client_ca", protects=True),
-    Inactive("/server/tls/client_auth", protects=True, harmless=("none",)),
+    *(
+        inactive
+        for where in ("/server/tls", "/server/listeners/*/tls")
+        for inactive in (
+            Inactive(where + "/client_ca", protects=True),
+            Inactive(where, effect="the listener speaks plain HTTP"),
+        )
+    ),
     *(
         Inactive(pattern + "/enable_redis", harmless=(False,), effect="every gateway counts for itself")
         for where in ("/rate_limit", "/routers/*/rate_limit")
         for pattern in (where, where + "/strategy/Composite/*")
     ),
-    Inactive("/server/tls", effect="the listener speaks plain HTTP"),
     *(
         Inactive(where + "/strict_transport_security", harmless=(False, True), effect="it is sent over TLS only")
         for where in ("/security_headers", "/routers/*/security_headers")

@@ -2,6 +2,7 @@
 
 import hmac
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kairos.config import access
 from kairos.config.authorities import Authorities
@@ -18,9 +19,12 @@ from kairos.config.bounds import (
     route_timeouts,
     timeouts,
 )
+from kairos.config.client_certificates import ClientCertificates, pair_of
 from kairos.config.document import Backend, Document, HashOn, Route, Settings, Sticky, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.key_sets import KeySets
+from kairos.config.listeners import listeners
+from kairos.config.listening import moved
 from kairos.config.model import Config
 from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
@@ -44,25 +48,29 @@ class Overrides:
 
 
 def normalise(
-    config: Config, overrides: Overrides, authorities: Authorities, key_sets: KeySets | None = None
+    config: Config,
+    overrides: Overrides,
+    authorities: Authorities,
+    key_sets: KeySets | None = None,
+    certificates: ClientCertificates | None = None,
 ) -> Document:
     """Return the document of a config that has no errors."""
     whole = replace(
-        settings(config, overrides),
+        settings(config, overrides, authorities.folder),
         jwt=access.jwt(config.jwt, key_sets or KeySets(authorities.folder), authorities),
         api_keys=access.api_keys(config.api_keys),
         basic_auth=access.basic_auth(config.basic_auth),
     )
-    routes = (route(router, backends(router, authorities), whole, config) for router in config.routers)
+    certificates = certificates or ClientCertificates(authorities.folder)
+    routes = (route(router, backends(router, authorities, certificates), whole, config) for router in config.routers)
     return Document(whole, tuple(routes))
 
 
-def settings(config: Config, overrides: Overrides) -> Settings:
-    """Return what holds for the gateway as a whole."""
+def settings(config: Config, overrides: Overrides, folder: Path) -> Settings:
+    """Return what holds for the gateway as a whole. Relative paths start in `folder`."""
     server, logging, builtin = config.server, config.logging, config.builtin_routes
     return Settings(
-        host=server.host if overrides.host is None else overrides.host,
-        port=server.port if overrides.port is None else overrides.port,
+        listeners=moved(listeners(server, folder), overrides.host, overrides.port),
         workers=server.workers if overrides.workers is None else overrides.workers,
         log_level=logging.level if overrides.log_level is None else overrides.log_level,
         access_log=logging.access_log,
@@ -85,7 +93,7 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
 
     The numbers are the places of the routes in the file: those without a usable path are left out.
     """
-    whole = settings(config, Overrides())
+    whole = settings(config, Overrides(), Path())
     routes: list[Route] = []
     indexes: list[int] = []
     for path, router in validated.routers():
@@ -100,11 +108,13 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
     return Document(whole, tuple(routes)), indexes
 
 
-def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
+def backends(router: Router, authorities: Authorities, certificates: ClientCertificates) -> tuple[Backend, ...]:
     """Return the backends of a route."""
     return tuple(
         replace(
-            address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities)),
+            address(backend.host, backend.port, backend.weight, router.protocol),
+            tls=tls(backend.tls, authorities, certificates),
+            send_proxy_protocol=backend.send_proxy_protocol,
             state=backend.state,
             health_check=health_check(router.health_check, backend, router.protocol),
         )
@@ -112,16 +122,21 @@ def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
     )
 
 
-def tls(block: BackendTls | None, authorities: Authorities) -> Tls | None:
-    """Return how a certificate is checked; None if it is as usual, so that such backends share their connections."""
+def tls(block: BackendTls | None, authorities: Authorities, certificates: ClientCertificates) -> Tls | None:
+    """Return how TLS is spoken with a backend; None if as usual, so that such backends share their connections."""
     if block is None:
         return None
     authority = authorities.of(block.ca_file) if block.ca_file is not None else None
+    pair = pair_of(block, certificates)
     found = Tls(
         verify=block.verify,
         ca_file=authority.path if authority else None,
         ca_digest=authority.digest if authority else "",
         server_name=block.server_name,
+        client_cert=pair.certificate if pair else None,
+        client_key=pair.key if pair else None,
+        client_digest=pair.digest if pair else "",
+        min_version=block.min_version,
     )
     return found if found != Tls() else None
 
@@ -181,7 +196,7 @@ def sticky(block: StickySessions | None) -> Sticky | None:
     return Sticky(block.cookie, block.ttl_seconds, key)
 
 
-def address(host: str, port: int, weight: int, protocol: str, tls: Tls | None) -> Backend:
+def address(host: str, port: int, weight: int, protocol: str) -> Backend:
     """Return one backend."""
     target = backend_target(host)
-    return Backend(target.scheme or PROTOCOL_SCHEME[protocol], target.host, port, weight, tls)
+    return Backend(target.scheme or PROTOCOL_SCHEME[protocol], target.host, port, weight)

@@ -6,7 +6,7 @@ from kairos.proxy.exchange cimport Exchange
 from kairos.proxy.generation cimport ProxyRoute, Snapshot
 
 
-@cython.locals(head=RequestHead, snapshot=Snapshot, match=Match, route=ProxyRoute)
+@cython.locals(head=RequestHead, snapshot=Snapshot, match=Match, route=ProxyRoute, https_port=Py_ssize_t)
 cpdef bint find_route(Exchange exchange) except -1
 
 

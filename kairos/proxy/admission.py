@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge
 from kairos.filters import LocalReply, WaitingFilter
-from kairos.proxy import limits, preflight
+from kairos.proxy import limits, preflight, redirect
 from kairos.proxy.replies import of_the_gateway
 
 if TYPE_CHECKING:
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 def find_route(exchange: "Exchange") -> bool:
     """Find out where the request goes; say whether it goes on, or has been answered here."""
     head, snapshot = exchange.head, exchange.snapshot
+    https_port = exchange.downstream.listener.redirect
+    if https_port and redirect.applies(exchange):
+        _begin_lines(exchange)
+        exchange.reply(redirect.to_https(head, https_port))
+        return False
     try:
         if exchange.downstream.plane.in_flight > snapshot.requests:
             raise Overloaded(snapshot.requests)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 from kairos.protocols.event_stream import EventStream
 from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.fields import CONTENT_CODING, trailer_section
+from kairos.protocols.http1.forwarded import tells_https
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead
 from kairos.protocols.http1.serialize import response_head
 from kairos.proxy.replies import NOSNIFF_AND_ID
@@ -74,6 +75,6 @@ class Answer:
 
 def _sticky_line(exchange: "Exchange") -> bytes:
     """Lead the client back to the backend that answers, unless its cookie does so already."""
-    is_secure = b"\r\nX-Forwarded-Proto: https\r\n" in exchange.forwarded
+    is_secure = tells_https(exchange.forwarded)
     target = cast("Target", exchange.attempts.target)
     return cast("StickyCookie", exchange.route.sticky).line(exchange.head, target.pool.address, is_secure)

@@ -57,8 +57,9 @@ class Client:
     def _written(
         self, chain: bytes | None, forwarded: bytes | None, scheme: bytes, told_host: bytes, host: bytes
     ) -> bytes:
-        peer = self.address.encode()
-        lines = told_lines(b"%b, %b" % (chain, peer) if chain else peer, scheme, told_host)
+        peer = self.address.encode()  # empty on a Unix socket
+        addresses = b", ".join(filter(None, (chain, peer)))
+        lines = told_lines(addresses, scheme, told_host)
         if self._forwarding.with_forwarded:
             lines += forwarded_line(forwarded, self.address, self._scheme, host)
         return lines + self._forwarding.via

@@ -7,18 +7,22 @@ from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
+from kairos.protocols.proxy_protocol import Endpoint
 from kairos.proxy import admission, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
+from kairos.proxy.listener_options import PLAIN, ListenerOptions
 from kairos.proxy.progress import Progress
 from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
-from kairos.security.peers import plain_address
+from kairos.security.peers import peer_address
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.protocols.proxy_protocol import ProxyHeader
     from kairos.proxy.generation import Snapshot
+    from kairos.proxy.owned import Owned
     from kairos.proxy.plane import DataPlane
 
 LINGER_SECONDS = 2.0  # to let a client read a refusal while it is still sending
@@ -56,17 +60,24 @@ class Downstream:
         "_progress",
         "_searched",
         "_send",
+        "_told",
         "_transport",
         "_written",
         "address",
         "deadline",
+        "is_secure",
+        "listener",
+        "owns",
         "plane",
     )
 
-    def __init__(self, plane: "DataPlane") -> None:
+    def __init__(self, plane: "DataPlane", listener: ListenerOptions = PLAIN) -> None:
         self.plane = plane
+        self.listener = listener
         self.address = ""
         self.deadline = _NEVER
+        self.is_secure = False  # the client speaks TLS
+        self.owns: set[Owned] | None = None  # where connections to backends are kept for this one alone
         self._body: RequestBody | None = None
         self._buffer = b""
         self._client: Client | None = None
@@ -80,8 +91,16 @@ class Downstream:
         self._is_processing = False
         self._is_reading = True
         self._progress: Progress | None = None  # of what the client owes now
+        self._told: ProxyHeader | None = None  # what a proxy has said of both ends
         self._searched = 0  # how much of `_buffer` is known not to hold the end of a head
         self._written = 0
+
+    def introduce(self, header: "ProxyHeader") -> None:
+        """Take the word of a proxy for who the client is, before the connection is made."""
+        if header.source is not None:
+            self.address = header.source.host
+            self._told = header
+        self.is_secure = header.is_secure
 
     # What the event loop calls.
 
@@ -91,8 +110,8 @@ class Downstream:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
         self._send = self._transport.write
-        peer = transport.get_extra_info("peername")
-        self.address = plain_address(peer[0]) if peer else ""
+        if not self.address:
+            self.address = peer_address(transport.get_extra_info("peername"))
         sock = transport.get_extra_info("socket")
         self._fd = -1 if sock is None else sock.fileno()
         self._rest()
@@ -134,6 +153,8 @@ class Downstream:
         plane.downstreams.discard(self)
         plane.row.add(layout.CONNECTIONS_OPEN, -1)
         self.eof_received()
+        for owned in self.owns or ():
+            owned.left(self)
 
     def pause_writing(self) -> None:
         """Hold the other side back: this one reads too slowly."""
@@ -158,11 +179,18 @@ class Downstream:
 
     # What the exchange asks for.
 
+    def ends(self) -> tuple[Endpoint | None, Endpoint | None]:
+        """Return both ends of the connection, the client's and ours, or None for what is not known."""
+        if self._told is not None:
+            return self._told.source, self._told.destination
+        peer, ours, sock = map(self._transport.get_extra_info, ("peername", "sockname", "socket"))
+        return _endpoint(peer), _endpoint(ours if sock is None else sock.getsockname())
+
     def client(self, snapshot: "Snapshot") -> Client:
         """Return who is at the other end, by the rules of a snapshot."""
         if self._client is None or self._forwarding is not snapshot.forwarding:
             self._forwarding = snapshot.forwarding
-            self._client = Client(snapshot.forwarding, self.address)
+            self._client = Client(snapshot.forwarding, self.address, b"https" if self.is_secure else b"http")
         return self._client
 
     def write(self, data: bytes) -> None:
@@ -418,3 +446,8 @@ class Downstream:
             self.deadline = self._progress.begin(now, self._body.received)
         else:
             self.deadline = _NEVER
+
+
+def _endpoint(name: object) -> Endpoint | None:
+    """Return an end of a connection from its socket's name; None on a Unix socket."""
+    return Endpoint(peer_address(name), name[1]) if isinstance(name, tuple) else None

@@ -149,8 +149,8 @@ class Exchange:
 
     @property
     def is_secure(self) -> bool:
-        """Whether the client speaks TLS; the listener does not, so far."""
-        return False
+        """Whether the client speaks TLS, to us or to a proxy that says so in a PROXY header."""
+        return self.downstream.is_secure
 
     def begin(self) -> None:
         """Send the request on its way, unless a filter has yet to decide."""
@@ -317,6 +317,10 @@ class Exchange:
                 self._attempt(cast("Target", attempts.target))
             else:
                 self.refuse(error)
+        elif error.retry is Retry.ALWAYS and self.is_whole():  # as if there had been no connection
+            plane.row.add(layout.UPSTREAM_FAILURES, 1)
+            self._leave_backend()
+            self._not_connected(error)
         else:
             plane.row.add(layout.UPSTREAM_FAILURES, 1)
             had_little_time = attempts.count > 1 or self.route.crowd is not None
@@ -353,7 +357,7 @@ class Exchange:
     def _attempt(self, target: "Target") -> None:
         self.attempts.target = target
         self.attempts.count += 1
-        upstream = target.pool.take(self.is_idempotent())
+        upstream = target.pool.take(self.is_idempotent(), self)
         if upstream is None:
             self.task = self.downstream.plane.loop.create_task(self._connect(target))
         else:
@@ -361,23 +365,27 @@ class Exchange:
 
     async def _connect(self, target: "Target") -> None:
         try:
-            upstream = await target.pool.connect(self.route.connect_seconds, target.most_connections)
+            upstream = await target.pool.connect(self.route.connect_seconds, target.most_connections, self)
             self.task = None
             self.connected = monotonic()
             self._send(upstream, target.pool)
         except (UpstreamError, Overloaded) as error:
             self.task = None
-            attempts, now = self.attempts, self.downstream.plane.ticker.now
-            attempts.failed(now, error)
-            if self.has_time_for(0.0):
-                attempts.error = error.with_traceback(None)  # which leads back here, and so to a cycle
-                self._go_to(attempts.choose(now))
-            else:
-                self.refuse(unavailable.too_late(self.route, error.message))
+            self._not_connected(error)
         except Exception:
             self.task = None
             self.request_failed(KairosError("Internal error"))
             raise  # a defect: the loop's exception handler logs it
+
+    def _not_connected(self, error: UpstreamError | Overloaded) -> None:
+        """Go on with the next backend of this round, if there is time."""
+        attempts, now = self.attempts, self.downstream.plane.ticker.now
+        attempts.failed(now, error)
+        if self.has_time_for(0.0):
+            attempts.error = error.with_traceback(None)  # which leads back here, and so to a cycle
+            self._go_to(attempts.choose(now))
+        else:
+            self.refuse(unavailable.too_late(self.route, error.message))
 
     def _send(self, upstream: "Upstream", pool: "Pool") -> None:
         self.upstream = upstream

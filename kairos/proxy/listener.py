@@ -8,8 +8,12 @@ import resource
 import socket
 from typing import cast
 
+from kairos.protocols.proxy_protocol import UNKNOWN, ProxyHeader
 from kairos.proxy.downstream import Downstream
+from kairos.proxy.introduction import Introductions
+from kairos.proxy.listener_options import PLAIN, ListenerOptions
 from kairos.proxy.plane import DataPlane
+from kairos.security.peers import peer_address
 
 BATCH = 64  # connections accepted before others get their turn
 PAUSE_SECONDS = 0.5  # when descriptors run out
@@ -33,11 +37,19 @@ class Listener:
     We accept ourselves because an event loop's server would close what it cannot keep.
     """
 
-    __slots__ = ("_descriptors", "_is_closed", "_plane", "_resume", "_socket", "_starting")
+    __slots__ = ("_descriptors", "_introductions", "_is_closed", "_plane", "_resume", "_socket", "_starting", "options")
 
-    def __init__(self, plane: DataPlane, sock: socket.socket, descriptors: int | None = None) -> None:
+    def __init__(
+        self,
+        plane: DataPlane,
+        sock: socket.socket,
+        descriptors: int | None = None,
+        options: ListenerOptions = PLAIN,
+    ) -> None:
         self._plane = plane
         self._socket = sock
+        self._introductions = Introductions(plane, self._hand_over)
+        self.options = options
         if descriptors is None:
             descriptors = most_for_clients(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._descriptors = descriptors
@@ -48,7 +60,7 @@ class Listener:
     @property
     def is_starting(self) -> bool:
         """Say whether an accepted connection has not been handed over yet."""
-        return bool(self._starting)
+        return bool(self._starting or self._introductions.waiting)
 
     def start(self) -> None:
         """Accept from now on."""
@@ -68,6 +80,10 @@ class Listener:
             pass
         self._socket.close()
 
+    def abort(self) -> None:
+        """Break off what has not been handed over yet."""
+        self._introductions.close()
+
     def _accept_some(self) -> None:
         for _ in range(BATCH):
             if not self._accept_one():
@@ -76,7 +92,7 @@ class Listener:
     def _accept_one(self) -> bool:
         """Accept a connection if there is one; say whether there may be more to accept."""
         try:
-            sock, _ = self._socket.accept()
+            sock, peer = self._socket.accept()
         except (BlockingIOError, InterruptedError):
             return False
         except ConnectionAbortedError:
@@ -89,14 +105,20 @@ class Listener:
             return False
         sock.setblocking(False)
         has_room = self._is_closed or sock.fileno() < self._descriptors
-        self._hand_over(sock)
+        if self.options.proxy_protocol:
+            self._introductions.begin(sock, peer_address(peer))
+        else:
+            self._hand_over(sock)
         if not has_room:
             self._pause("few descriptors are left")
         return has_room
 
-    def _hand_over(self, sock: socket.socket) -> None:
+    def _hand_over(self, sock: socket.socket, header: ProxyHeader = UNKNOWN) -> None:
         loop = self._plane.loop
-        downstream = cast("asyncio.Protocol", Downstream(self._plane))
+        connection = Downstream(self._plane, self.options)
+        if header is not UNKNOWN:
+            connection.introduce(header)
+        downstream = cast("asyncio.Protocol", connection)
         task = loop.create_task(loop.connect_accepted_socket(lambda: downstream, sock))
         self._starting.add(task)
         task.add_done_callback(self._started)

@@ -7,16 +7,23 @@ from functools import lru_cache
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class TrustedPeers:
-    """The networks of the proxies before us, in CIDR notation."""
+UNIX_PEERS = "unix:"
+"""What stands among networks for the peers on Unix sockets."""
 
-    __slots__ = ("_networks",)
+
+class TrustedPeers:
+    """The networks of the proxies before us, in CIDR notation; `unix:` is for all peers on Unix sockets."""
+
+    __slots__ = ("_networks", "_trusts_unix")
 
     def __init__(self, networks: Sequence[str] = ()) -> None:
-        self._networks = tuple(map(ipaddress.ip_network, networks))
+        self._trusts_unix = UNIX_PEERS in networks
+        self._networks = tuple(ipaddress.ip_network(network) for network in networks if network != UNIX_PEERS)
 
     def trusts(self, address: str) -> bool:
-        """Say whether the forwarded fields of this peer are believed."""
+        """Say whether this peer is believed. One on a Unix socket has an empty address."""
+        if not address:
+            return self._trusts_unix
         parsed = parsed_address(address) if self._networks else None
         return parsed is not None and self._contains(parsed)
 
@@ -39,6 +46,11 @@ class TrustedPeers:
 
     def _contains(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+def peer_address(name: object) -> str:
+    """Return the address in what a socket says of its peer; it is empty for one on a Unix socket."""
+    return plain_address(str(name[0])) if isinstance(name, tuple) else ""
 
 
 def plain_address(text: str) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
+from kairos.config.listening import Listener
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.workers import heartbeat, steering
@@ -21,7 +22,7 @@ LAST_DEATH_SECONDS = 0.2  # less than the second after which clients repeat what
 
 logger = logging.getLogger("kairos.supervisor")
 
-WorkerMain = Callable[[int, Sequence[socket.socket], Zone, Channel], None]
+WorkerMain = Callable[[int, Sequence[tuple[Listener, socket.socket]], Zone, Channel], None]
 
 
 class Fleet:
@@ -134,9 +135,10 @@ class Fleet:
     def _turn_away(self) -> None:
         """Let the kernel put no new connection into a queue."""
         self._steers = False
+        self._listeners.withdraw()
         try:
-            for group in self._listeners.groups:
-                for sock in group:
+            for group in self._listeners.multiplied:  # and not those of systemd, which keeps them for the next gateway
+                for sock in group.sockets:
                     steering.turn_away(sock)
         except OSError as error:
             logger.warning("connections that come at the last moment may be reset: %s", error.strerror)
@@ -149,15 +151,15 @@ class Fleet:
         self._listeners.close()
 
     def _start(self, slot: int, now: float) -> None:
-        sockets = self._listeners.of(slot)
+        listening = self._listeners.of(slot)
         self._zone.row(slot).store(layout.HEARTBEAT, time.monotonic_ns())
         try:
             self._workers[slot] = self._children.fork(
                 f"worker {slot}",
-                partial(self._main, slot, sockets, self._zone),
+                partial(self._main, slot, listening, self._zone),
                 said=partial(self.on_message, slot),
                 ended=partial(self._ended, slot),
-                keep=sockets,
+                keep=[sock for _, sock in listening],
             )
         except OSError as error:
             logger.error("worker %d cannot be started: %s", slot, error.strerror)
@@ -205,8 +207,8 @@ class Fleet:
         if not self._steers:
             return
         try:
-            for group in self._listeners.groups:
-                steering.steer(group, sorted(self._accepting))
+            for group in self._listeners.multiplied:
+                steering.steer(group.sockets, sorted(self._accepting))
         except OSError as error:
             self._steers = False
             logger.warning("the kernel cannot steer connections away from empty slots: %s", error.strerror)

@@ -16,6 +16,7 @@ from functools import partial
 import kairos
 from kairos import _speedups
 from kairos.config.document import Settings
+from kairos.config.listening import moved
 from kairos.observability import logs
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -28,6 +29,7 @@ from kairos.workers.errors import StartError
 from kairos.workers.extras import Extras
 from kairos.workers.fleet import Fleet
 from kairos.workers.heartbeat import Watch
+from kairos.workers.inherited import Inherited
 from kairos.workers.listeners import Listeners, raise_open_files_limit
 from kairos.workers.options import RunOptions
 from kairos.workers.reload import Coordinator
@@ -37,7 +39,7 @@ from kairos.workers.state import StateLock, state_directory
 
 STDERR = 2
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)  # the machine is too small
-FIXED_AT_START = ("host", "port", "workers", "rate_limit_bytes")
+FIXED_AT_START = ("workers", "rate_limit_bytes")
 
 logger = logging.getLogger("kairos.supervisor")
 
@@ -98,6 +100,7 @@ def run(
             open_missing_streams()
             logs.configure(options.log_level or Settings().log_level)
             faulthandler.register(signal.SIGUSR2, file=STDERR)  # for every process that is forked, too
+            inherited = Inherited.take(os.environ, os.getpid())
             lock = StateLock(state_directory(options.state_dir, os.environ))
             cleanup.callback(lock.release)
             children = Children()
@@ -112,7 +115,7 @@ def run(
             if isinstance(first, Refused):
                 raise StartError("\n".join(first.lines), exit_code=first.exit_code)
             if first is not None:
-                start = Start(options, timing, children, reader, Extras(children, extra_children))
+                start = Start(options, timing, children, reader, Extras(children, extra_children), inherited)
                 Supervisor(start, first, make_gateway).run()
     except StartError as error:
         print(error.message, file=sys.stderr)
@@ -128,8 +131,9 @@ def run(
 def effective(document: bytes, options: RunOptions) -> Settings:
     """Return the settings of a document as they apply here: the command line wins, no workers means one per core."""
     settings = Settings.decode(document.partition(b"\n")[0])
-    asked = {name: getattr(options, name) for name in ("host", "port", "workers", "log_level")}
+    asked = {name: getattr(options, name) for name in ("workers", "log_level")}
     settings = replace(settings, **{name: value for name, value in asked.items() if value is not None})
+    settings = replace(settings, listeners=moved(settings.listeners, options.host, options.port))
     return settings if settings.workers else replace(settings, workers=len(os.sched_getaffinity(0)))
 
 
@@ -142,6 +146,7 @@ class Start:
     children: Children
     reader: ConfigReader
     extras: Extras
+    inherited: Inherited
 
 
 class Supervisor:
@@ -156,13 +161,15 @@ class Supervisor:
         self._first = first
         self._settings = effective(first.document, start.options)
         self._has_served = False
-        self._listeners = Listeners(self._settings.host, self._settings.port, self._settings.workers)
         self._zone = Zone(
             self._settings.workers,
             started_at=time.time_ns(),
             started_clock=time.monotonic_ns(),
             guarded_bytes=self._settings.rate_limit_bytes,
         )
+        self._listeners = Listeners(self._settings.listeners, self._settings.workers, start.inherited)
+        for name in start.inherited.fds:
+            logger.warning("systemd has opened a socket %r, which is in no listener of the config", name)
         self._fleet = Fleet(
             self._children,
             self._listeners,
@@ -185,6 +192,12 @@ class Supervisor:
 
     def run(self) -> None:
         """Serve until a signal ends it. StartError if nobody can serve the first document."""
+        try:
+            self._run()
+        finally:
+            self._listeners.withdraw()
+
+    def _run(self) -> None:
         _log_findings(self._first)
         gc.collect()
         gc.freeze()  # so that no collection in a worker touches, and thereby copies, what it shares with the others
@@ -248,6 +261,7 @@ class Supervisor:
     def _applied(self, generation: int) -> None:
         settings = effective(self._rollout.document, self._options)
         logs.configure(settings.log_level)
+        self._listeners.follow(settings.listeners)
         self._zone.cells.store(layout.GENERATION, generation)
         self._zone.cells.store(layout.CONFIG_VERSION, settings.config_version)
         if not self._has_served:
@@ -259,6 +273,8 @@ class Supervisor:
         for name in FIXED_AT_START:
             if getattr(settings, name) != getattr(self._settings, name):
                 logger.warning("reload: a new value of %r takes effect at the next start", name)
+        if [one.place for one in settings.listeners] != [one.place for one in self._settings.listeners]:
+            logger.warning("reload: the gateway listens where it did; new places take effect at the next start")
 
     def _refused(self, reasons: Sequence[str]) -> None:
         if not self._has_served:
@@ -275,7 +291,7 @@ class Supervisor:
             "kairos %s (%s) serves %s with %d worker%s; config %s",
             kairos.__version__,
             "compiled" if _speedups.COMPILED else "pure Python",
-            ", ".join(f"http://{address}" for address in self._listeners.addresses),
+            ", ".join(map(str, self._listeners.groups)),
             self._settings.workers,
             "" if self._settings.workers == 1 else "s",
             self._options.config.absolute(),

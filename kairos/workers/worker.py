@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from kairos._speedups import keep_freed_memory
+from kairos.config.listening import Listener
 from kairos.errors import KairosError
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -27,6 +28,8 @@ MAX_REASON_LENGTH = 2000
 
 logger = logging.getLogger("kairos.worker")
 
+Listening = tuple[Listener, socket.socket]
+
 
 class Gateway(Protocol):
     """What a worker drives."""
@@ -37,7 +40,7 @@ class Gateway(Protocol):
     def commit(self, snapshot: Any) -> None:
         """Serve by this snapshot from now on."""
 
-    def start(self, sockets: Sequence[socket.socket], /) -> None:
+    def start(self, listening: Sequence[Listening], /) -> None:
         """Begin to accept; called once, after the first commit."""
 
     def unready(self) -> None:
@@ -63,7 +66,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def main(
-    make_gateway: GatewayFactory, slot: int, listeners: Sequence[socket.socket], zone: Zone, channel: Channel
+    make_gateway: GatewayFactory, slot: int, listening: Sequence[Listening], zone: Zone, channel: Channel
 ) -> None:
     """Be the worker in a slot until the supervisor says otherwise, or is gone. Runs in a freshly forked process."""
     random.seed()  # or all workers would draw the same numbers
@@ -72,7 +75,7 @@ def main(
     zone.row(slot).store(layout.PID, os.getpid())
     loop = loop_factory()()
     asyncio.set_event_loop(loop)
-    worker = Worker(loop, make_gateway(loop, zone, slot), listeners, channel)
+    worker = Worker(loop, make_gateway(loop, zone, slot), listening, channel)
     loop.run_until_complete(worker.run())
     # The loop is not closed: the process ends here, and must not wait for a thread that resolves a name.
 
@@ -81,11 +84,11 @@ class Worker:
     """Obey the channel."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, gateway: Gateway, listeners: Sequence[socket.socket], channel: Channel
+        self, loop: asyncio.AbstractEventLoop, gateway: Gateway, listening: Sequence[Listening], channel: Channel
     ) -> None:
         self._loop = loop
         self._gateway = gateway
-        self._listeners = listeners
+        self._listening = listening
         self._channel = channel
         self._spare = SpareDescriptor()
         self._news = asyncio.Event()
@@ -174,7 +177,7 @@ class Worker:
         self._preparing = self._prepared = None
         if not self._has_started:
             self._has_started = True
-            self._gateway.start(self._listeners)
+            self._gateway.start(self._listening)
             if self._is_unready:  # the end came before the beginning
                 self._gateway.unready()
         gc.freeze()  # no collection visits the snapshot; it has no cycles, so that its last reference frees it

@@ -28,8 +28,26 @@ STRICT: dict[str, Any] = {
     "server": {
         "host": "127.0.0.1",
         "port": 5900,
+        "tls": {"cert_file": "one.pem", "key_file": "one.key", "ocsp": None, "ocsp_stapling": False},
+        "listeners": [
+            {
+                "host": "::1",
+                "port": 8443,
+                "tls": {
+                    "certificates": [{"cert_file": "a.pem", "key_file": "a.key", "hosts": ["*.example", "b.test"]}],
+                    "min_version": "1.2",
+                    "client_ca": "ca.pem",
+                    "client_auth": "required",
+                    "ciphers": ["ECDHE-ECDSA-AES128-GCM-SHA256"],
+                },
+                "proxy_protocol": True,
+            },
+            {"port": 8080, "redirect_to_https": True},
+            {"unix": "kairos.sock", "mode": "0600", "proxy_protocol": False},
+            {"systemd": "kairos.socket", "redirect_to_https": 443},
+        ],
         "workers": 2,
-        "trusted_proxies": ["10.0.0.0/8", "2001:db8::/32"],
+        "trusted_proxies": ["10.0.0.0/8", "2001:db8::/32", "unix:"],
         "via": "kairos",
         "forwarded": True,
     },

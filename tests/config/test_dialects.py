@@ -120,7 +120,7 @@ def test_the_documented_blocks_load(operator: Operator) -> None:
         cors={"allowed_origins": ["*"], "allowed_methods": ["GET"], "allowed_headers": ["Accept"], "max_age": 3600},
         limits={},
     )
-    assert operator.document(given).settings.port == 8080
+    assert operator.document(given).settings.listeners[0].port == 8080
 
 
 @pytest.mark.parametrize(

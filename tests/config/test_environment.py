@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kairos.config.environment import MAX_SECRET_BYTES, Environment, convert, secrets_beside
+from kairos.config.listening import Listener
 from tests.config.configs import SECRET, backend, config, router
 from tests.config.operators import Operator
 
@@ -55,7 +56,7 @@ def test_a_whole_string_becomes_what_the_key_wants(operator: Operator) -> None:
     document = operator.document(given, environ=environ)
 
     assert document.routes[0].methods == ("GET", "PUT")
-    assert (document.settings.port, document.settings.host) == (8080, "127.0.0.1")
+    assert document.settings.listeners == (Listener("127.0.0.1", 8080),)
     assert (document.settings.config_version, document.settings.builtin_prefix) == (7, None)
 
 
@@ -182,7 +183,7 @@ def test_a_variable_can_say_null_where_null_may_stand(operator: Operator) -> Non
 
 def test_null_is_a_text_where_null_may_not_stand(operator: Operator) -> None:
     document = operator.document(config(server={"host": "${HOST}"}), environ={"HOST": "null"})
-    assert document.settings.host == "null"
+    assert document.settings.listeners[0].host == "null"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,10 @@ PROTECTION = [
         "/routers/0/response_transformation/json_body",
     ),
     (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
-    (config(server={"tls": {**TLS, "client_auth": "required"}}), "/server/tls/client_auth"),
+    (
+        config(server={"listeners": [{"port": 1, "tls": {**TLS, "client_ca": "ca.pem"}}]}),
+        "/server/listeners/0/tls/client_ca",
+    ),
 ]
 
 WITHOUT_EFFECT = [
@@ -89,7 +92,7 @@ def test_what_asks_for_nothing_is_no_matter(operator: Operator, given: dict[str,
 
 
 def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
-    with_tls = {**STRICT, "server": {"tls": {**TLS, "client_ca": "ca.pem", "client_auth": "required"}}}
+    with_tls = {**STRICT, "server": {**STRICT["server"], "tls": {**TLS, "client_ca": "ca.pem"}}}
     shared: dict[str, Any] = {**LIMIT, "enable_redis": True}
     shared["strategy"] = {"Composite": [{**LIMIT, "enable_redis": True}]}
     with_tls["rate_limit"] = shared

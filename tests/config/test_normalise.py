@@ -22,6 +22,7 @@ from kairos.config.document import (
     Tls,
     encode_lines,
 )
+from kairos.config.listening import Listener
 from kairos.config.model.balancing import Strategy
 from kairos.config.normalise import Overrides
 from tests.config.configs import AUTHORITY, SECRET, STRICT, backend, config, router
@@ -38,7 +39,7 @@ def test_settings_come_from_the_file(operator: Operator) -> None:
         server={"host": "::1", "port": 8080, "workers": 4},
         logging={"level": "debug", "access_log": "stdout"},
     )
-    assert operator.document(given).settings == Settings("::1", 8080, 4, "debug", "stdout", "", 3)
+    assert operator.document(given).settings == Settings((Listener("::1", 8080),), 4, "debug", "stdout", "", 3)
 
 
 def test_whom_the_gateway_believes_and_what_it_tells_comes_from_the_file(operator: Operator) -> None:
@@ -183,10 +184,10 @@ def test_the_command_line_wins_over_the_file(operator: Operator) -> None:
     given = config(server={"host": "::1", "port": 8080, "workers": 4}, logging={"level": "debug"})
 
     settings = operator.document(given, overrides=Overrides("127.0.0.1", 0, 0, "error")).settings
-    assert (settings.host, settings.port, settings.workers, settings.log_level) == ("127.0.0.1", 0, 0, "error")
+    assert (settings.listeners, settings.workers, settings.log_level) == ((Listener("127.0.0.1", 0),), 0, "error")
 
     settings = operator.document(given, overrides=Overrides(port=9000)).settings
-    assert (settings.host, settings.port, settings.workers, settings.log_level) == ("::1", 9000, 4, "debug")
+    assert (settings.listeners, settings.workers, settings.log_level) == ((Listener("::1", 9000),), 4, "debug")
 
 
 @pytest.mark.parametrize(

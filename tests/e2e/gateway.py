@@ -20,6 +20,17 @@ INHERITED = ("KAIROS_PURE_PYTHON", "KAIROS_REQUIRE_SPEEDUPS", "KAIROS_LOOP")  # 
 
 RELOADED = r"reload: (generation \d+ of the config is in force|refused|the config has not changed)"
 
+LAUNCHER = """\
+import fcntl, os, sys
+names, numbers, command = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
+aside = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 100) for number in numbers]
+for index, fd in enumerate(aside):
+    os.dup2(fd, 3 + index)
+    os.close(fd)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(numbers)), LISTEN_FDNAMES=names)
+os.execv(command[0], command)
+"""
+
 Config = Mapping[str, Any]
 
 
@@ -40,9 +51,17 @@ class Gateway:
     """Run a gateway for the time of a `with` block; at its end it must leave with exit code 0 and no traceback.
 
     `arguments` are put behind those that give config, port, workers and state; the last of two equal options counts.
+    The sockets in `inherits` are handed over by their names, as systemd does.
     """
 
-    def __init__(self, folder: Path, config: Config | Path, *arguments: str, workers: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Config | Path,
+        *arguments: str,
+        workers: int = 1,
+        inherits: Mapping[str, socket.socket] | None = None,
+    ) -> None:
         self.config_path = config if isinstance(config, Path) else folder / "config.json"
         if not isinstance(config, Path):
             self.write(config)
@@ -50,13 +69,22 @@ class Gateway:
             *(sys.executable, "-m", "kairos", "run", "--config", str(self.config_path), "--host", HOST, "--port", "0"),
             *("--workers", str(workers), "--state-dir", str(folder / "state"), "--drain-delay", "0", *arguments),
         ]
+        self._inherited = [sock.fileno() for sock in (inherits or {}).values()]
+        if inherits:
+            numbers = ",".join(map(str, self._inherited))
+            self._command[:0] = [sys.executable, "-c", LAUNCHER, ":".join(inherits), numbers]
         self.process: subprocess.Popen[str]
         self.log: Log
         self.port = 0
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            self._command, env=clean_environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+            self._command,
+            env=clean_environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            pass_fds=self._inherited,
         )
         assert self.process.stderr is not None
         self.log = Log(self.process.stderr)

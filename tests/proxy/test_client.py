@@ -1,5 +1,10 @@
 """Who the client is, and what backends and clients are told."""
 
+from asyncio import Protocol
+from typing import cast
+
+from kairos.protocols.proxy_protocol import UNKNOWN, Endpoint, ProxyHeader
+from kairos.proxy.downstream import Downstream
 from tests.proxy.messages import GET, OK
 from tests.proxy.world import Peer, Server, World
 
@@ -110,3 +115,39 @@ def test_least_connections_counts_what_is_in_flight(world: World) -> None:
     assert [len(server.connections) for server in (first, other)] == [1, 1]
     in_flight = {column for name, column in world.zone.gauges().items() if name.startswith("in flight ")}
     assert [world.count(column) for column in in_flight] == [0, 0]
+
+
+def test_a_peer_on_a_unix_socket_has_no_address(world: World, server: Server) -> None:
+    world.configure(world.route("/{rest...}", server), forwarded=True)
+    for name in ("", "/run/client.sock", b"\0abcde"):
+        client = world.client(peername=name)
+        data = received(server, client, TOLD)
+
+        assert b"X-Forwarded-For" not in data
+        assert b"\r\nForwarded: for=unknown;proto=http" in data
+
+
+def test_a_peer_on_a_unix_socket_may_be_trusted(world: World, server: Server) -> None:
+    world.configure(world.route("/{rest...}", server), trusted_proxies=("unix:",))
+
+    data = received(server, world.client(peername=""), TOLD)
+
+    assert b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n" in data
+
+
+def test_the_word_of_a_proxy_header_goes_before_the_address_of_the_peer(world: World, server: Server) -> None:
+    connection = Downstream(world.plane)
+    connection.introduce(ProxyHeader(Endpoint("2001:db8::9", 1), Endpoint("2001:db8::1", 443), is_secure=True))
+
+    data = received(server, Peer(world, cast("Protocol", connection)), GET)
+
+    assert b"X-Forwarded-For: 2001:db8::9\r\nX-Forwarded-Proto: https\r\n" in data
+
+
+def test_a_proxy_header_that_tells_no_address_leaves_that_of_the_peer(world: World, server: Server) -> None:
+    connection = Downstream(world.plane)
+    connection.introduce(UNKNOWN)
+
+    assert b"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n" in received(
+        server, Peer(world, cast("Protocol", connection)), GET
+    )

@@ -118,6 +118,7 @@ class Server:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.connections: list[Peer] = []
+        self.greetings: list[bytes] = []  # what connections have begun with, below whatever is spoken on them
         self.error: Callable[[], Exception] | None = None
         self.is_silent = False
         self.closes_at_once = False
@@ -155,6 +156,9 @@ class ManualLoop(asyncio.SelectorEventLoop):
         if server.error is not None:
             raise server.error()
         self._reached[sock] = server
+
+    async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
+        self._reached[sock].greetings.append(data)
 
     async def create_connection(  # type: ignore[override]
         self, factory: Callable[[], asyncio.Protocol], *, sock: socket.socket, **_: Any

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kairos.config.document import Settings, encode_lines
+from kairos.config.listening import Listener
 from kairos.errors import KairosError
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -47,7 +48,9 @@ def read_config(options: RunOptions, channel: Channel) -> None:
     if "refuses" in reader:
         channel.send("refused", lines=reader["refuses"], exit=1)
         return
-    fd = documents.seal(encode_lines([Settings(**config["settings"]), config.get("orders", {})]))
+    fields = config["settings"]
+    settings = Settings(**{**fields, "listeners": tuple(Listener(**one) for one in fields["listeners"])})
+    fd = documents.seal(encode_lines([settings, config.get("orders", {})]))
     channel.send("document", [fd], findings=reader.get("findings", []))
 
 
@@ -88,9 +91,9 @@ class FakeGateway:
             raise RuntimeError("this commit fails")
         self._orders = snapshot
 
-    def start(self, sockets: Sequence[socket.socket]) -> None:
-        self._sockets = sockets
-        for sock in sockets:
+    def start(self, listening: Sequence[tuple[Listener, socket.socket]]) -> None:
+        self._sockets = [sock for _, sock in listening]
+        for sock in self._sockets:
             self._loop.add_reader(sock.fileno(), self._accept, sock)
 
     def _accept(self, sock: socket.socket) -> None:

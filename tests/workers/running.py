@@ -56,7 +56,7 @@ class Running:
 
     def __init__(self, folder: Path, *, workers: int = 2, drain_delay: float = 0, **more: Any) -> None:
         self.folder = folder
-        self.settings: dict[str, Any] = {"host": HOST, "port": 0, "workers": workers}
+        self.settings: dict[str, Any] = {"listeners": [{"host": HOST, "port": 0}], "workers": workers}
         self.options = {
             "config": str(folder / "config.json"),
             "state_dir": str(folder / "state"),

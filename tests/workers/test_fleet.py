@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from kairos.config.listening import Listener
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.workers.channel import Message
@@ -46,7 +47,7 @@ class Scene:
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    with closing(Listeners("127.0.0.1", 0, slots=2)) as listeners:
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=2)) as listeners:
         scene = Scene(listeners)
         scene.fleet.tick(time.monotonic())
         yield scene
@@ -169,7 +170,7 @@ def test_a_worker_that_dies_just_when_the_drain_begins_is_replaced(scene: Scene)
     scene.fleet.tick(now + 3600)
 
     assert len(scene.children.forked) == 3
-    assert all(sock.fileno() == -1 for group in scene.listeners.groups for sock in group)
+    assert all(sock.fileno() == -1 for group in scene.listeners.groups for sock in group.sockets)
 
 
 def test_nobody_is_waited_for_without_a_config_to_serve(scene: Scene) -> None:
@@ -213,7 +214,7 @@ def test_once_the_listeners_are_closed_nothing_is_steered(scene: Scene, caplog: 
         scene.latest.ended("exit code 0")
 
     assert "steer" not in caplog.text
-    assert all(sock.fileno() == -1 for sock in scene.listeners.groups[0])
+    assert all(sock.fileno() == -1 for sock in scene.listeners.groups[0].sockets)
 
 
 def test_a_kernel_that_cannot_steer_is_mentioned_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

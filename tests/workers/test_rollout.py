@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from kairos.config.listening import Listener
 from kairos.shm.zone import Zone
 from kairos.workers.channel import Message
 from kairos.workers.children import Children
@@ -52,7 +53,7 @@ class Scene:
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    with closing(Listeners("127.0.0.1", 0, slots=1)) as listeners:
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=1)) as listeners:
         yield Scene(listeners)
 
 

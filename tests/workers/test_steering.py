@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from kairos.config.listening import Listener
 from kairos.workers.listeners import Listeners
 from kairos.workers.steering import program, steer, turn_away
 
@@ -46,8 +47,8 @@ def test_there_must_be_a_slot() -> None:
 
 def connect(listeners: Listeners, count: int = CONNECTIONS) -> list[int]:
     """Connect so often, and return how many connections are in the queue of each slot."""
-    clients = [socket.create_connection(listeners.of(0)[0].getsockname(), 30) for _ in range(count)]
-    queued = [take_all(sock) for sock in listeners.groups[0]]
+    clients = [socket.create_connection(listeners.of(0)[0][1].getsockname(), 30) for _ in range(count)]
+    queued = [take_all(sock) for sock in listeners.groups[0].sockets]
     for client in clients:
         client.close()
     return queued
@@ -64,41 +65,41 @@ def take_all(sock: socket.socket) -> int:
 
 
 def test_connections_come_only_to_live_slots() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=4)) as listeners:
-        steer(listeners.groups[0], [1, 3])
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=4)) as listeners:
+        steer(listeners.groups[0].sockets, [1, 3])
         queued = connect(listeners)
         assert (queued[0], queued[2], sum(queued)) == (0, 0, CONNECTIONS)
         assert min(queued[1], queued[3]) > 0
 
-        steer(listeners.groups[0], [2])
+        steer(listeners.groups[0].sockets, [2])
         assert connect(listeners) == [0, 0, CONNECTIONS, 0]
 
 
 def test_without_live_slots_connections_wait_everywhere() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=2)) as listeners:
-        steer(listeners.groups[0], [1])
-        steer(listeners.groups[0], [])
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=2)) as listeners:
+        steer(listeners.groups[0].sockets, [1])
+        steer(listeners.groups[0].sockets, [])
 
         assert min(connect(listeners)) > 0
 
 
 def test_a_connection_that_waits_already_stays_where_it_is() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=2)) as listeners:
-        steer(listeners.groups[0], [0])
-        with socket.create_connection(listeners.of(0)[0].getsockname(), 30):
-            steer(listeners.groups[0], [1])
-            assert [take_all(sock) for sock in listeners.groups[0]] == [1, 0]
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=2)) as listeners:
+        steer(listeners.groups[0].sockets, [0])
+        with socket.create_connection(listeners.of(0)[0][1].getsockname(), 30):
+            steer(listeners.groups[0].sockets, [1])
+            assert [take_all(sock) for sock in listeners.groups[0].sockets] == [1, 0]
 
 
 def test_what_the_kernel_cannot_do_is_an_error() -> None:
     is_invalid = pytest.raises(OSError, check=lambda error: error.errno == errno.EINVAL)
-    with closing(Listeners("127.0.0.1", 0, slots=2)) as listeners, is_invalid:
-        steer(listeners.groups[0], range(5000))  # more instructions than a program may have
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=2)) as listeners, is_invalid:
+        steer(listeners.groups[0].sockets, range(5000))  # more instructions than a program may have
 
 
 def test_who_is_turned_away_is_not_accepted_and_whoever_waits_is_served() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=1)) as listeners:
-        (sock,) = listeners.of(0)
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=1)) as listeners:
+        ((_, sock),) = listeners.of(0)
         with socket.create_connection(sock.getsockname(), 30) as early, socket.socket() as late:
             turn_away(sock)
             late.setblocking(False)
@@ -111,8 +112,8 @@ def test_who_is_turned_away_is_not_accepted_and_whoever_waits_is_served() -> Non
 
 
 def test_who_was_turned_away_is_refused_once_the_socket_is_closed() -> None:
-    with closing(Listeners("127.0.0.1", 0, slots=1)) as listeners:
-        (sock,) = listeners.of(0)
+    with closing(Listeners([Listener("127.0.0.1", 0)], slots=1)) as listeners:
+        ((_, sock),) = listeners.of(0)
         turn_away(sock)
         with socket.socket() as late:
             late.setblocking(False)

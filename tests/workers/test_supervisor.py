@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kairos.config.listening import Listener
 from kairos.workers.listeners import Listeners
 from kairos.workers.state import StateLock
 from tests.e2e.log import PATIENCE_SECONDS
@@ -145,15 +146,16 @@ def test_a_signal_ends_it_before_anyone_serves(launch: Launch) -> None:
 
 
 def test_a_port_in_use_is_one_line(launch: Launch) -> None:
-    with closing(Listeners(HOST, 0, slots=1)) as others:
+    with closing(Listeners([Listener(HOST, 0)], slots=1)) as others:
         subject = launch()
-        subject.settings["port"] = others.addresses[0].port
+        port = others.of(0)[0][1].getsockname()[1]
+        subject.settings["listeners"] = [{"host": HOST, "port": port}]
         subject.write()
 
         code, said = refused(subject)
 
     assert code == 1
-    assert said.startswith(f"cannot listen on {HOST}:{subject.settings['port']}: another program listens there")
+    assert said.startswith(f"cannot listen on {HOST}:{port}: another program listens there")
     assert "\n" not in said
 
 
@@ -513,7 +515,7 @@ def test_after_a_killed_supervisor_a_new_one_can_start(running: Running, launch:
         running.log.wait_for("slot 1 drains")
 
         second = launch()
-        second.settings["port"] = running.port
+        second.settings["listeners"] = [{"host": HOST, "port": running.port}]
         assert second.started(text="two").ask("text")[2] == "two"
 
 

@@ -92,7 +92,7 @@ def check_server_name(name: str) -> str:
 
 
 class BackendTls(Block):
-    """How the certificate of a backend is checked."""
+    """How the certificate of a backend is checked, and which one it is shown."""
 
     verify: bool = True
     """Whether it is checked at all. Without, anybody on the way can pass for the backend."""
@@ -100,6 +100,13 @@ class BackendTls(Block):
     """The authorities that may have signed it, as PEM, relative to the config file; null takes those of the system."""
     server_name: Annotated[str, AfterValidator(check_server_name)] | None = None
     """The name to ask for (SNI) and to find in the certificate; null takes the host."""
+    client_cert: Annotated[str, Field(min_length=1)] | None = None
+    """The certificate to show to the backend if it asks for one, with those in between, as PEM, relative to the config
+    file."""
+    client_key: Annotated[str, Field(min_length=1)] | None = None
+    """The private key of `client_cert`, as PEM and without a passphrase; null looks for it in the same file."""
+    min_version: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS that is spoken with the backend."""
 
 
 class Backend(Block):
@@ -116,6 +123,9 @@ class Backend(Block):
     1,024ths; every backend has some."""
     tls: BackendTls | None = None
     """How the certificate is checked, for `https://` and `wss://`; null checks it against the system's authorities."""
+    send_proxy_protocol: Literal["v1", "v2"] | None = None
+    """Begin each connection to the backend with a PROXY protocol header of this version, which tells the address of the
+    client. Such a connection serves only that client's connection. null sends none."""
     state: Literal["active", "drain", "maintenance"] = "active"
     """Whether the backend takes requests. In `drain` and `maintenance` it takes no new ones, and those that run finish;
     in `maintenance` it is not checked either."""

@@ -6,33 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from kairos.config.hosts import listening_host
 from kairos.config.model.base import Block, Prefixed, Unsigned16, refusal
-from kairos.config.model.security import Network
+from kairos.config.model.listeners import Listener, ListeningHost, Peer, Tls
 
 LogLevel = Literal["trace", "debug", "info", "warn", "warning", "error", "off"]
-
-
-class Tls(Block):
-    """Certificates of the listener, and whether clients must show one."""
-
-    cert_file: str
-    """The certificate chain, as PEM."""
-    key_file: str
-    """The private key, as PEM."""
-    client_ca: str | None = None
-    """The authorities that client certificates must come from, as PEM."""
-    client_auth: Literal["none", "optional", "required"] = "none"
-    """Whether clients are asked for a certificate."""
-
-
-def check_listening_host(text: str) -> str:
-    """Take an address or a name; return it without the brackets of IPv6."""
-    try:
-        return listening_host(text)
-    except ValueError:
-        fix = 'write an address such as "127.0.0.1" or "::", or a name, without scheme and port'
-        raise refusal(f"Not an address to listen on: {text}", fix) from None
 
 
 VIA_NAME = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
@@ -48,19 +25,22 @@ def check_pseudonym(name: str) -> str:
 
 
 class Server(Block):
-    """The listener and the processes behind it. The command line wins over these settings."""
+    """Where the gateway listens, and the processes behind it. The command line wins over these settings."""
 
-    host: Annotated[str, Field(min_length=1), AfterValidator(check_listening_host)] = "0.0.0.0"
+    host: ListeningHost = "0.0.0.0"
     """The address to listen on, or a name for it."""
     port: Unsigned16 = 5900
     """The port to listen on; 0 lets the system choose."""
+    tls: Tls | None = None
+    """Speak HTTPS there, with these certificates."""
+    listeners: list[Listener] = []
+    """Where to listen, if that is more than one place. Where `host`, `port` or `tls` is written too, they are the first
+    listener, before these."""
     workers: Annotated[int, Field(ge=0, le=1024)] = 0
     """The number of worker processes; 0 is one per processor core."""
-    tls: Tls | None = None
-    """Serve HTTPS with these certificates."""
-    trusted_proxies: list[Network] = []
-    """The networks of proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `X-Request-ID` are believed; those of
-    others are replaced."""
+    trusted_proxies: list[Peer] = []
+    """The networks of proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `X-Request-ID` are believed, and whose
+    PROXY headers; those of others are replaced. `unix:` is for all who connect to a Unix socket."""
     via: Annotated[str, AfterValidator(check_pseudonym), Field(json_schema_extra={"pattern": VIA_NAME})] | None = None
     """The name under which the gateway enters itself into `Via`, in requests and responses; null leaves it out."""
     forwarded: bool = False

@@ -7,9 +7,15 @@ _REQUEST_ID = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z:/=@-]{1,128}")
 
 
 def told_lines(chain: bytes, scheme: bytes, host: bytes) -> bytes:
-    """Return the X-Forwarded fields; `chain` is the list of addresses, the last being our peer's."""
+    """Return the X-Forwarded fields; `chain` is the list of addresses, the last being our peer's, if it has one."""
     host_line = b"X-Forwarded-Host: %b\r\n" % host if host else b""
-    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n%b" % (chain, scheme, host_line)
+    chain_line = b"X-Forwarded-For: %b\r\n" % chain if chain else b""
+    return b"%bX-Forwarded-Proto: %b\r\n%b" % (chain_line, scheme, host_line)
+
+
+def tells_https(lines: bytes) -> bool:
+    """Say whether such lines tell that the client speaks TLS, to us or to a proxy that is trusted."""
+    return b"X-Forwarded-Proto: https\r\n" in lines
 
 
 def forwarded_line(earlier: bytes | None, peer: str, scheme: bytes, host: bytes) -> bytes:

@@ -1,0 +1,10 @@
+cimport cython
+
+
+@cython.final
+cdef class ListenerOptions:
+    cdef readonly bint proxy_protocol
+    cdef readonly Py_ssize_t redirect
+    cdef readonly object tls
+
+    cpdef follow(self, listener)
