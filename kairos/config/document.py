@@ -12,7 +12,7 @@ import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
 from kairos.config.listening import Listener
-from kairos.config.policies import AccessList, Cors, RequestChecks
+from kairos.config.policies import AccessList, Cache, Cors, RequestChecks
 from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
@@ -172,6 +172,16 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheStore:
+    """How much memory stored answers may take: on the node, and in each worker besides."""
+
+    max_bytes: int = 256 << 20
+    memory_bytes: int = 32 << 20
+    directory: str | None = None
+    """None takes memory."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -258,6 +268,7 @@ class Route:
     """Names with values; None for a header that is taken away."""
     request_change: Transformation | None = None
     response_change: Transformation | None = None
+    cache: Cache | None = None
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -308,6 +319,7 @@ class Settings:
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """What answers have for which there is no route."""
     cors: Cors | None = None
+    cache: CacheStore = CacheStore()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -318,6 +330,7 @@ class Settings:
         fields["cors"] = _block(Cors, fields["cors"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
+        fields["cache"] = CacheStore(**fields["cache"])
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
         for name, block in (("jwt", Jwt), ("api_keys", ApiKeys), ("basic_auth", BasicAuth)):
@@ -351,6 +364,7 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
     ("outlier", Outlier),
     ("checks", RequestChecks),
     ("cors", Cors),
+    ("cache", Cache),
 )
 """The blocks of a route that may be absent."""
 

@@ -34,6 +34,28 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """What is stored of the answers of a route. Durations are seconds."""
+
+    default_ttl: float | None = None
+    """For answers that do not say, with one of the `default_statuses`; None stores none of these."""
+    default_statuses: tuple[int, ...] = ()
+    max_ttl: float | None = None
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
+    max_body_bytes: int = 16 << 20
+    query: tuple[str, ...] | None = None
+    """The parameters that tell answers apart; None takes the query as it is."""
+    headers: tuple[str, ...] = ()
+    """What tells answers apart besides what they name in Vary, in lower case and in order."""
+    by_host: bool = True
+    obeys_clients: bool = False
+    tags_header: str = "cache-tag"
+    purge_from: tuple[str, ...] = ()
+    """Networks in CIDR notation; none is nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestChecks:
     """Parts of the names of programs that may not ask, and types that a body may have; empty is any."""
 

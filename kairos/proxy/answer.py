@@ -65,7 +65,7 @@ class Answer:
         date = b"" if head.has_date else exchange.downstream.plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
         via, connection, request_id = exchange.snapshot.via, exchange.connection_line(), exchange.request_id
-        if exchange.route.sticky is not None:
+        if exchange.route.sticky is not None and exchange.attempts.target is not None:
             connection += _sticky_line(exchange)
         if self.events is not None:
             exchange.snapshot = None  # type: ignore[assignment]  # it may outlive many generations, and keeps none alive

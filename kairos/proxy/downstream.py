@@ -177,6 +177,12 @@ class Downstream:
             if exchange.upstream is not None:
                 exchange.upstream.resume_reading()
 
+    def stand_in(self, transport: asyncio.Transport, address: str) -> None:
+        """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
+        self._transport = transport
+        self._send = transport.write
+        self.address = address
+
     # What the exchange asks for.
 
     def ends(self) -> tuple[Endpoint | None, Endpoint | None]:

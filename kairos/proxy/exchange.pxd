@@ -22,7 +22,7 @@ cdef Py_ssize_t _IN_FLIGHT
 cdef Py_ssize_t _RESPONSES_1XX
 cdef Py_ssize_t _BYTES_IN
 cdef Py_ssize_t _BYTES_OUT
-cdef frozenset IDEMPOTENT
+cdef frozenset IDEMPOTENT, SAFE
 
 
 @cython.final
@@ -36,6 +36,7 @@ cdef class Exchange:
     cdef bint _is_trusted
     cdef Pool _taken
     cdef readonly Attempts attempts
+    cdef public object caching
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
@@ -58,16 +59,21 @@ cdef class Exchange:
     cdef readonly Py_ssize_t status
     cdef public bytes target
     cdef public object task
-    cdef readonly Upstream upstream
+    cdef public object upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)
     cdef _start(self, Downstream downstream, RequestHead head, Snapshot snapshot)
 
     cpdef begin(self)
+
+    @cython.locals(upstream=Upstream)
     cpdef request_body(self, bytes data, bint done)
 
     @cython.locals(plane=DataPlane)
     cpdef bint begin_response(self, ResponseHead head) except -1
+
+    @cython.locals(plane=DataPlane)
+    cpdef begin_answer(self, ResponseHead head)
 
     cpdef response_body(self, bytes data)
 

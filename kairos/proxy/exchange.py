@@ -12,6 +12,7 @@ from kairos.protocols.http1.serialize import host_line, interim_head, request_he
 from kairos.proxy import unavailable
 from kairos.proxy.answer import Answer
 from kairos.proxy.attempts import Attempts
+from kairos.proxy.caching.purge import SAFE, invalidate
 from kairos.proxy.recovery import may_resend
 from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
@@ -19,6 +20,9 @@ from kairos.resilience.retry import Outcome
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.proxy.caching.fetch import Fetch
+    from kairos.proxy.caching.reel import Reel
+    from kairos.proxy.caching.waiter import Waiter
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import ProxyRoute, Snapshot
@@ -59,6 +63,7 @@ class Exchange:
         "_is_trusted",
         "_taken",
         "attempts",
+        "caching",
         "client",
         "connected",
         "downstream",
@@ -96,7 +101,8 @@ class Exchange:
         self.head = head
         self.snapshot = snapshot
         self.route = None  # type: ignore[assignment]  # until one is found
-        self.upstream: Upstream | None = None
+        self.upstream: Upstream | Reel | None = None
+        self.caching: Fetch | None = None  # what it does for the cache while a backend is asked
         client = downstream.client(snapshot)
         self._is_trusted = client.is_trusted
         request_id = None
@@ -120,7 +126,7 @@ class Exchange:
         self.first_byte = 0.0
         self.attempts = Attempts()
         self._answer = None  # type: ignore[assignment]  # until it begins
-        self.task: asyncio.Task[None] | None = None  # that waits for a filter or for a connection
+        self.task: asyncio.Task[None] | Waiter | None = None  # that waits for a filter, an answer or a connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._has_told = False  # an interim answer has gone to the client
         self._is_admitted = False  # counted in the crowd of the route
@@ -189,7 +195,9 @@ class Exchange:
         self.refuse(unavailable.reason(self.attempts.choices, now) if crowd.has_room() else crowd.full())
 
     def refuse(self, error: KairosError) -> None:
-        """Answer with an error."""
+        """Answer with an error, unless something is stored that is better than that."""
+        if self.caching is not None and self.caching.stands_in(self, error.status):
+            return
         self.reply(LocalReply.refusal(error))
 
     # What the client's connection reports.
@@ -209,9 +217,10 @@ class Exchange:
                 elif not done:
                     self.downstream.pause_reading()
         if self.upstream is not None:
-            self.upstream.write(data)
+            upstream = cast("Upstream", self.upstream)
+            upstream.write(data)
             if done:
-                self.upstream.await_head(self._deadline)
+                upstream.await_head(self._deadline)
 
     def client_left(self, reason: str = "client_left", error: KairosError | None = None) -> None:
         """Stop at once: nobody waits for the answer. `error` tells of a limit that was met."""
@@ -220,12 +229,12 @@ class Exchange:
             self._note(error)
         if self.status == 0:
             self.status = CLIENT_LEFT
-        self._drop_upstream()
+        self.drop_upstream()
         self._end()
 
     def request_failed(self, error: KairosError) -> None:
         """Answer a request whose body is at fault."""
-        self._drop_upstream()
+        self.drop_upstream()
         if self.status:
             self._note(error)
             self._end()
@@ -249,22 +258,35 @@ class Exchange:
         plane = self.downstream.plane
         self.attempts.answered(plane.ticker.now, head.status)
         if head.status >= 400 and self.attempts.recover_from(self, head):
-            self._drop_upstream()
+            self.drop_upstream()
             self._leave_backend()
             return False
         change = self.route.response_change
         if change is not None:
             head = ResponseHead(change.apply(head.raw, self.head), self.head.method == b"HEAD")
         self.attempts.accepted()
+        if self.snapshot.has_cache and head.status < 400 and self.head.method not in SAFE:
+            invalidate(self, head)
+        if self.caching is not None:
+            taken = self.caching.answered(self, head)
+            if taken is None:
+                return False
+            head = taken
+        self.begin_answer(head)
+        return True
+
+    def begin_answer(self, head: ResponseHead) -> None:
+        """Begin the answer with this head, wherever it comes from."""
         self.status = head.status
         self._held = None
-        if plane.access_log is not None:
+        if self.downstream.plane.access_log is not None:
             self.first_byte = monotonic()
         self._answer = Answer(self, head)
-        return True
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
+        if self.caching is not None:
+            data = self.caching.passed(data)
         events = self._answer.events
         if events is None:
             self._pass_on(self._answer.piece(self, data))
@@ -286,12 +308,20 @@ class Exchange:
     def _end_stream(self, data: bytes) -> None:
         """End the answer although the backend has more: the client will ask for what follows somewhere else."""
         self.keeps_client = False
-        self._drop_upstream()
+        self.drop_upstream()
+        if self.caching is not None:
+            self.caching.ended(self)  # this is not all of it, so nobody else gets it
+            self.caching = None
         self.end_response(data, None)
 
     def end_response(self, data: bytes, trailers: list[tuple[bytes, bytes]] | None) -> None:
         """Pass on the last piece of the response's body, and what trailers the client can take."""
         self.upstream = None  # it may serve another exchange already: what this client does no longer concerns it
+        if self.caching is not None:
+            left = self.caching.last(self, data)
+            if left is None:
+                return
+            data = left
         self._pass_on(self._answer.last_piece(self, data, trailers))
         self._end()
         self.downstream.exchange_ended(self.keeps_client)
@@ -401,6 +431,8 @@ class Exchange:
         if self.request_lines:
             lines += self.request_lines
         copies = self.route.copies
+        if self.caching is not None and self.caching.strips:
+            copies = self.caching.cache.copies
         usual = copies.trusted_request if self._is_trusted else copies.request
         data = request_head(head, self.target, host, lines, self.request_id, usual)
         if self.route.request_change is not None:
@@ -426,7 +458,8 @@ class Exchange:
         is_here = self._held is not None or self.request_bytes == len(self.head.raw)
         return is_here and not self._has_told
 
-    def _drop_upstream(self) -> None:
+    def drop_upstream(self) -> None:
+        """Break off whatever is under way to a backend."""
         if self.task is not None:
             self.task.cancel()
             self.task = None
@@ -477,6 +510,8 @@ class Exchange:
         plane = self.downstream.plane
         row = plane.row
         self._leave_backend()
+        if self.caching is not None:
+            self.caching.ended(self)
         self.attempts.end(plane.ticker.now)
         plane.in_flight -= 1
         row.add(_IN_FLIGHT, -1)

@@ -18,6 +18,7 @@ from kairos.traffic.transform import RequestChange, ResponseChange
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
     from kairos.balancing.sticky import StickyCookie
+    from kairos.proxy.caching.route import RouteCache
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
@@ -32,6 +33,7 @@ class ProxyRoute:
         "body_bytes",
         "body_rate",
         "body_stall_seconds",
+        "cache",
         "column",
         "connect_seconds",
         "copies",
@@ -78,6 +80,7 @@ class ProxyRoute:
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
         is_checked: bool = False,
+        cache: "RouteCache | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
@@ -95,6 +98,7 @@ class ProxyRoute:
         self.has_lines = cors is not None or bool(headers.secure_lines)
         self.lines, self.secure_lines = headers.lines, headers.secure_lines  # what every answer has
         self.request_change, self.response_change = request_change, response_change
+        self.cache = cache
         self.preserves_host = preserves_host
         self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
@@ -110,7 +114,8 @@ class ProxyRoute:
 class Snapshot:
     """An immutable generation; `entries` holds what was built from each line of its document.
 
-    `checked` are the routes with backends that are asked how they are.
+    `checked` are the routes with backends that are asked how they are; `has_cache` tells whether any route stores
+    answers.
     """
 
     __slots__ = (
@@ -122,6 +127,7 @@ class Snapshot:
         "fields",
         "forwarding",
         "generation",
+        "has_cache",
         "head_bytes",
         "learns_keep_alive",
         "lines",
@@ -148,6 +154,8 @@ class Snapshot:
         router: Router,
         entries: dict[bytes, Entry],
         checked: Sequence[ProxyRoute] = (),
+        *,
+        has_cache: bool = False,
     ) -> None:
         self.generation = generation
         self.settings = settings
@@ -155,6 +163,7 @@ class Snapshot:
         self.matcher: Matcher = router.matcher
         self.entries = entries
         self.checked = tuple(checked)
+        self.has_cache = has_cache
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
         self.told = b",".join(told_fields(settings))

@@ -33,6 +33,8 @@ RETRIES = 13  # requests that were sent again after a pause
 RATE_LIMITED = 14  # requests that a rate limit refused
 RATE_DRY_RUN = 15  # requests that a rate limit would have refused
 RATE_FORGOTTEN = 16  # clients that rate limits forgot too early, for want of memory
+CACHE_REFUSED = 20  # answers that the cache could not store, because the disk or its bounds did not let it
+CACHE_EVICTED = 21  # answers that made room for others
 # Gauges say how things are; the supervisor zeroes those of a dead worker.
 CONNECTIONS_OPEN = 32
 IN_FLIGHT = 33
@@ -49,6 +51,8 @@ OVERFLOW_COLUMNS = 2  # one of counters, one of gauges
 ENTRY_CELLS = 4  # of the table: two of the hash, the word, one in reserve
 NAME_CELLS = 32  # of the directory: two of the hash, the length, the text
 NAME_BYTES = (NAME_CELLS - 3) * 8
+
+CACHE_CELLS = 512 + (1 << 14)  # of the response cache, in kairos.cache.words
 
 _PAGE_CELLS = 512
 
@@ -88,9 +92,14 @@ class Layout:
         return self.table + _pages(self.words * ENTRY_CELLS + 1)
 
     @property
+    def cache(self) -> int:
+        """The start of the words of the response cache."""
+        return self.guarded + _pages(self.guarded_cells)
+
+    @property
     def cells(self) -> int:
         """The size of the zone."""
-        return self.guarded + _pages(self.guarded_cells)
+        return self.cache + _pages(CACHE_CELLS)
 
     def row(self, slot: int) -> int:
         """Return the start of a slot's row."""

@@ -21,6 +21,7 @@ from kairos.routing.router import Router
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from tests.fakes import FakeTransport, ManualClock
+from tests.proxy.caching.stores import MemoryStore
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 RESPONSES = range(layout.RESPONSES_1XX, layout.RESPONSES_5XX + 1)
@@ -205,7 +206,8 @@ class World:
         self.asked: list[str] = []
         hosts = Hosts(self.loop, lambda _: Names(self))
         self.plane = DataPlane(self.loop, self.zone.row(0), self.clock(), hosts, self.clock)
-        self.builder = SnapshotBuilder(self.plane, self.zone)
+        self.store = MemoryStore()
+        self.builder = SnapshotBuilder(self.plane, self.zone, lambda _: self.store)
         self.peers: list[Peer] = []
         self.servers: dict[tuple[str, int], Server] = {}
         self.plane.ticker.start()

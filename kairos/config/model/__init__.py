@@ -6,6 +6,7 @@ from pydantic import Field
 
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import Block, Prefixed, SecretText
+from kairos.config.model.caching import Cache
 from kairos.config.model.discovery import Discovery
 from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
@@ -74,6 +75,8 @@ class Config(Block):
     """When a backend that keeps failing is left alone; null takes the defaults."""
     outlier_detection: OutlierDetection | None = None
     """When a backend whose answers are errors is taken out; null takes the defaults."""
+    cache: Cache | None = None
+    """Where answers are kept that routes store; null takes the defaults."""
     metrics: Metrics | None = None
     """The Prometheus endpoint."""
     ai: Ai | None = None

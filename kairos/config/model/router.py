@@ -10,6 +10,7 @@ from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
+from kairos.config.model.caching import RouteCache
 from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList, Auth, RequestChecks
@@ -243,6 +244,8 @@ class Router(Block):
     """Changes to the request."""
     response_transformation: ResponseTransformation | None = None
     """Changes to the response."""
+    cache: RouteCache | None = None
+    """Store answers, so that later requests need no backend; null stores none."""
     ai_policy: AiPolicy | None = None
     """Let a language model choose the backend."""
 
