@@ -33,7 +33,7 @@ class Policy:
     name: str
     settings: Mapping[str, object] = field(default_factory=dict)
     is_alone: bool = False
-    """Whether it has no part in `all of them`, because it stands for another one there."""
+    """Whether it has no part in `all of them`, because then others would have none."""
 
 
 POLICIES = (
@@ -68,6 +68,7 @@ POLICIES = (
         "path rule",
         {"request_transformation": {"path": {"pattern": "^/items/([0-9]+)$", "replacement": "/articles/$1"}}},
     ),
+    Policy("cache, hit", {"cache": {}, "internal_path": "/public/{id}"}, is_alone=True),
 )
 
 
@@ -95,10 +96,7 @@ def measure(folder: Path, rounds: int, seconds: int) -> dict[str, list[Figures]]
     asked = [Scenario(name, f"/{number}/items/42", CONNECTIONS) for number, name in enumerate(routes)]
     found: dict[str, list[Figures]] = {name: [] for name in routes}
     with nginx.origin(folder, cpu=LOAD_CPU) as origin:
-        routers = [
-            router(f"/{number}/items/{{id}}", origin.port, **{"internal_path": "/items/{id}", **settings})
-            for number, settings in enumerate(routes.values())
-        ]
+        routers = [router_of(number, settings, origin.port) for number, settings in enumerate(routes.values())]
         with Gateway(folder, origin.port, cpu=PROXY_CPU, routers=routers, **credentials()) as gateway:
             script = scenarios.write_script(folder / "fields.lua", fields())
             for one in asked:
@@ -111,6 +109,11 @@ def measure(folder: Path, rounds: int, seconds: int) -> dict[str, list[Figures]]
             gateway.check()
     progress.tell("")
     return found
+
+
+def router_of(number: int, settings: Mapping[str, object], origin_port: int) -> Mapping[str, object]:
+    """Make the route with one policy."""
+    return router(f"/{number}/items/{{id}}", origin_port, **{"internal_path": "/items/{id}", **settings})
 
 
 def together(policies: Sequence[Policy]) -> Mapping[str, object]:

@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 from benchmarks.load.compare import Figures
-from benchmarks.load.gateway import router
-from benchmarks.load.policies import NOTHING, POLICIES, Policy, credentials, row, together
+from benchmarks.load.policies import NOTHING, POLICIES, Policy, credentials, router_of, row, together
 from kairos.cli.check import judge
 
 
 def test_the_gateway_takes_each_policy_and_all_of_them(tmp_path: Path) -> None:
     settings = [*(policy.settings for policy in POLICIES), together(POLICIES)]
-    routers = [router(f"/{number}", 8080, **one) for number, one in enumerate(settings)]
+    routers = [router_of(number, one, 8080) for number, one in enumerate(settings)]
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"version": 1, "routers": routers, **credentials()}), encoding="utf-8")
 
