@@ -303,9 +303,13 @@ class Downstream:
             self._close()
 
     def drain(self, now: float) -> None:
-        """Close if nothing is under way and nothing has been for a moment, else let the next answer say `close`."""
-        is_idle = self._exchange is None and not self._buffer and not self._is_closing
-        if is_idle and now - self._idle_since >= DRAIN_IDLE_SECONDS:
+        """Close if nothing is under way and nothing has been for a moment, else let the next answer say `close`.
+
+        An event stream would have no next answer: it ends between two events.
+        """
+        if self._exchange is not None:
+            self._exchange.drain()
+        elif not self._buffer and not self._is_closing and now - self._idle_since >= DRAIN_IDLE_SECONDS:
             self._close()
 
     def abort_with_exchange(self, reason: str, error: KairosError | None = None) -> None:

@@ -79,6 +79,12 @@ cdef class Exchange:
     cpdef bint take_answer(self, ResponseHead head) except -1
     cpdef begin_answer(self, ResponseHead head)
     cpdef response_body(self, bytes data)
+
+    @cython.locals(whole=Py_ssize_t)
+    cpdef _pass_on_events(self, object events, bytes data)
+
+    cpdef drain(self)
+    cpdef _end_stream(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
     cpdef goes_on(self, bytes data)
     cdef _pass_on(self, bytes data)

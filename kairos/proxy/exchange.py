@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from kairos.errors import BadRequest, KairosError, Overloaded, Retry, UpstreamError
 from kairos.filters import Identity, LocalReply
+from kairos.protocols.event_stream import EventStream
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head
 from kairos.proxy import json_bodies, unavailable
@@ -132,6 +133,7 @@ class Exchange:
         self.connected = 0.0
         self.first_byte = 0.0
         self.attempts = Attempts()
+        self._answer = None  # type: ignore[assignment]  # until it begins
         self.task: asyncio.Task[None] | Waiter | None = None  # that waits for a filter, an answer or a connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._has_told = False  # an interim answer has gone to the client
@@ -320,7 +322,32 @@ class Exchange:
                 return
         if self.caching is not None:
             data = self.caching.passed(data)
-        self._pass_on(self._answer.piece(self, data))
+        events = self._answer.events
+        if events is None:
+            self._pass_on(self._answer.piece(self, data))
+        else:
+            self._pass_on_events(events, data)
+
+    def _pass_on_events(self, events: EventStream, data: bytes) -> None:
+        whole = events.take(data)
+        if whole and self.downstream.plane.is_draining:
+            self._end_stream(data[:whole])
+        else:
+            self._pass_on(self._answer.piece(self, data))
+
+    def drain(self) -> None:
+        """End an event stream if it is between two events; anything else may finish."""
+        if self._answer is not None and self._answer.events is not None and self._answer.events.is_between:
+            self._end_stream(b"")
+
+    def _end_stream(self, data: bytes) -> None:
+        """End the answer although the backend has more: the client will ask for what follows somewhere else."""
+        self.keeps_client = False
+        self.drop_upstream()
+        if self.caching is not None:
+            self.caching.ended(self)  # this is not all of it, so nobody else gets it
+            self.caching = None
+        self.end_response(data, None)
 
     def end_response(self, data: bytes, trailers: list[tuple[bytes, bytes]] | None) -> None:
         """Pass on the last piece of the response's body, and what trailers the client can take."""
