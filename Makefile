@@ -16,7 +16,7 @@ SOURCES := setup.py $(shell sed -n 's/^    "\(kairos.*\)",$$/\1/p' setup.py) $(s
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz lint deps bench bench-load soak build clean
+.PHONY: help run test test-compiled test-pure fuzz lint deps bench bench-load soak build clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,13 @@ help:  ## List the targets
 run: $(VENV)/built  ## Build, install into .venv and start the gateway with the example config and demo backends
 	$(VENV)/bin/kairos run --config $(CONFIG) $(if $(filter config.example.json,$(CONFIG)),--demo) $(ARGS)
 
-test: $(VENV)/test build  ## Run the tests compiled, then in pure Python (TESTS=tests/config ARGS="-k routing" select)
+test: $(VENV)/test build  ## Run the tests compiled and in pure Python, side by side (TESTS=tests/config ARGS="-k routing" select)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going test-compiled test-pure
+
+test-compiled: $(VENV)/test build  ## Run the tests compiled
 	KAIROS_REQUIRE_SPEEDUPS=1 $(PYTEST) $(TESTS) $(ARGS)
+
+test-pure: $(VENV)/test  ## Run the tests in pure Python
 	KAIROS_PURE_PYTHON=1 $(PYTEST) $(TESTS) $(ARGS)
 
 bench: $(VENV)/test build  ## Run the benchmarks, then bench-load; with ARGS="-k routing" and the like only the former

@@ -37,6 +37,7 @@ COMPILED = [
     "kairos/proxy/answer.py",
     "kairos/proxy/attempts.py",
     "kairos/proxy/body.py",
+    "kairos/proxy/caching/route.py",
     "kairos/proxy/client.py",
     "kairos/proxy/downstream.py",
     "kairos/proxy/exchange.py",
@@ -53,6 +54,8 @@ COMPILED = [
     "kairos/proxy/upstream.py",
     "kairos/resilience/breaker.py",
     "kairos/resilience/ejection.py",
+    "kairos/traffic/caching/answers.py",
+    "kairos/traffic/caching/keys.py",
     "kairos/traffic/rate_limit.py",
 ]
 

@@ -7,11 +7,16 @@ import socket
 import time
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from tempfile import gettempdir
 from types import MappingProxyType
 from typing import TypeVar
 from weakref import WeakSet
 
+from kairos.cache.place import base_directory
+from kairos.cache.store import Bounds, FileStore
 from kairos.config import listening
+from kairos.config.document import CacheStore
 from kairos.errors import KairosError
 from kairos.health.checker import Checker
 from kairos.health.probe import probe
@@ -67,7 +72,8 @@ class Gateway:
         self._zone = zone
         self._row = zone.row(slot)
         self._plane = DataPlane(loop, self._row, zone.cells.load(layout.STARTED_CLOCK) / 1e9)
-        self._builder = SnapshotBuilder(self._plane, zone)
+        self._store: FileStore | None = None  # of answers, if any route stores some
+        self._builder = SnapshotBuilder(self._plane, zone, partial(self._open_store, slot))
         self._listeners: list[Listener] = []
         self._options: list[ListenerOptions] = []
         self._places: list[listening.Listener] = []
@@ -80,6 +86,12 @@ class Gateway:
         self._plane.ticker.on_tick(self._checker.tick)
         self._plane.ticker.start()
         self._plane.hangups.open()
+
+    def _open_store(self, slot: int, settings: CacheStore) -> FileStore:
+        base = base_directory(Path(gettempdir())) if settings.directory is None else Path(settings.directory)
+        self._store = FileStore(self._zone, slot, base, _bounds(settings), self._plane.ticker.now)
+        self._plane.ticker.on_tick(self._store.tick)
+        return self._store
 
     async def prepare(self, document: bytes, generation: int) -> Snapshot:
         """Build a whole new snapshot beside the running one. Raises KairosError."""
@@ -102,6 +114,8 @@ class Gateway:
         self._switch_access_log(settings.access_log)
         old, self._snapshot = self._snapshot, snapshot
         self._plane.snapshot = snapshot
+        if self._store is not None:
+            self._store.bounds = _bounds(settings.cache)
         self._follow(settings.listeners)
         self._checker.follow(snapshot.checked, self._plane.ticker.now)
         self._row.store(layout.LIVE_GENERATION, snapshot.generation)
@@ -165,6 +179,8 @@ class Gateway:
         for downstream in list(plane.downstreams):
             downstream.abort_with_exchange("drain_deadline")
         self._builder.close()
+        if self._store is not None:
+            self._store.close()
         plane.hosts.stop()
         plane.ticker.stop()
         plane.hangups.close()
@@ -204,6 +220,10 @@ class Gateway:
             plane.access_log = AccessLog(path)
         except OSError as error:
             _log.error("the access log %s cannot be opened: %s; requests go on without", path, error.strerror)
+
+
+def _bounds(settings: CacheStore) -> Bounds:
+    return Bounds(files=settings.max_bytes, memory=settings.memory_bytes, body=settings.max_bytes)
 
 
 def _release(leaving: list[Entry]) -> Generator[None, None, None]:

@@ -12,7 +12,7 @@ import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
 from kairos.config.listening import Listener
-from kairos.config.policies import AccessList, Cors, RequestChecks
+from kairos.config.policies import AccessList, Cache, Compression, Cors, RequestChecks
 from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a backend's certificate is checked; two that differ never share a connection."""
+    """How a backend's certificate is checked, and which one it is shown; two that differ share no connection."""
 
     verify: bool = True
     ca_file: str | None = None
@@ -29,6 +29,13 @@ class Tls:
     """Of the file's content, so that a new file under an old name makes a new document."""
     server_name: str | None = None
     """The name to ask for and to check; None takes the host of the backend."""
+    client_cert: str | None = None
+    """An absolute path; None shows no certificate."""
+    client_key: str | None = None
+    """An absolute path, if there is a certificate."""
+    client_digest: str = ""
+    """Of the contents of both files."""
+    min_version: str = "1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,16 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheStore:
+    """How much memory stored answers may take: on the node, and in each worker besides."""
+
+    max_bytes: int = 256 << 20
+    memory_bytes: int = 32 << 20
+    directory: str | None = None
+    """None takes memory."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -176,6 +193,8 @@ class Backend:
     state: str = "active"
     """`drain` and `maintenance` take no new requests."""
     health_check: HealthCheck | None = None
+    send_proxy_protocol: str | None = None
+    """The version of the header, `v1` or `v2`, with which connections begin."""
     address: str = ""
     """Where the host of that name is, once this has been looked up; a document leaves it empty."""
 
@@ -247,8 +266,10 @@ class Route:
     """None leaves CORS to the backend."""
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """Names with values; None for a header that is taken away."""
+    compression: Compression | None = None
     request_change: Transformation | None = None
     response_change: Transformation | None = None
+    cache: Cache | None = None
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -299,6 +320,7 @@ class Settings:
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """What answers have for which there is no route."""
     cors: Cors | None = None
+    cache: CacheStore = CacheStore()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -309,6 +331,7 @@ class Settings:
         fields["cors"] = _block(Cors, fields["cors"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
+        fields["cache"] = CacheStore(**fields["cache"])
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
         for name, block in (("jwt", Jwt), ("api_keys", ApiKeys), ("basic_auth", BasicAuth)):
@@ -342,6 +365,8 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
     ("outlier", Outlier),
     ("checks", RequestChecks),
     ("cors", Cors),
+    ("cache", Cache),
+    ("compression", Compression),
 )
 """The blocks of a route that may be absent."""
 

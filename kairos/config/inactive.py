@@ -30,8 +30,6 @@ INACTIVE = (
     Inactive("/ai"),
     Inactive("/metrics", has_switch=True),
     Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),
-    Inactive("/routers/*/request_transformation/json_body", protects=True),
-    Inactive("/routers/*/response_transformation/json_body", protects=True),
     Inactive("/routers/*/ai_policy", has_switch=True),
 )
 

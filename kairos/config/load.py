@@ -9,6 +9,7 @@ from typing import Any
 
 from kairos.config.authorities import Authorities, unusable_authorities
 from kairos.config.catalogue import catalogue
+from kairos.config.client_certificates import ClientCertificates, unusable_client_certificates
 from kairos.config.dialects import Origins, Translation
 from kairos.config.document import Document
 from kairos.config.environment import Environment, secrets_beside
@@ -79,10 +80,14 @@ def load(
     drafts += news(unusable_listener_files(validated, path.parent), drafts, validated)
     authorities = Authorities(path.parent)
     drafts += news(unusable_authorities(validated, authorities), drafts, validated)
+    certificates = ClientCertificates(path.parent)
+    drafts += news(unusable_client_certificates(validated, certificates), drafts, validated)
     key_sets = KeySets(path.parent)
     drafts += news(unusable_key_sets(validated, key_sets, authorities), drafts, validated)
     is_usable = validated.config and not has_errors(drafts)
-    document = normalise(validated.config, overrides, authorities, key_sets) if validated.config and is_usable else None
+    document = None
+    if validated.config and is_usable:
+        document = normalise(validated.config, overrides, authorities, key_sets, certificates)
     if validated.config:
         drafts += news(checked(validated.config, validated, document, checks), drafts, validated)
         drafts += access_log_folder(validated.config)

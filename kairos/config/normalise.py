@@ -8,6 +8,7 @@ from kairos.config import access
 from kairos.config.authorities import Authorities
 from kairos.config.bounds import (
     breaker,
+    cache_store,
     concurrency,
     discovery,
     health_check,
@@ -19,6 +20,7 @@ from kairos.config.bounds import (
     route_timeouts,
     timeouts,
 )
+from kairos.config.client_certificates import ClientCertificates, pair_of
 from kairos.config.document import Backend, Document, HashOn, Route, Settings, Sticky, Tls
 from kairos.config.hosts import backend_target
 from kairos.config.key_sets import KeySets
@@ -28,7 +30,7 @@ from kairos.config.model import Config
 from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.model.traffic import Limits
-from kairos.config.policy_blocks import access_lists, cors, request_checks, security_headers
+from kairos.config.policy_blocks import access_lists, cache, compression, cors, request_checks, security_headers
 from kairos.config.transform_blocks import request_change, response_change
 from kairos.config.validate import Validated
 
@@ -47,7 +49,11 @@ class Overrides:
 
 
 def normalise(
-    config: Config, overrides: Overrides, authorities: Authorities, key_sets: KeySets | None = None
+    config: Config,
+    overrides: Overrides,
+    authorities: Authorities,
+    key_sets: KeySets | None = None,
+    certificates: ClientCertificates | None = None,
 ) -> Document:
     """Return the document of a config that has no errors."""
     whole = replace(
@@ -56,7 +62,8 @@ def normalise(
         api_keys=access.api_keys(config.api_keys),
         basic_auth=access.basic_auth(config.basic_auth),
     )
-    routes = (route(router, backends(router, authorities), whole, config) for router in config.routers)
+    certificates = certificates or ClientCertificates(authorities.folder)
+    routes = (route(router, backends(router, authorities, certificates), whole, config) for router in config.routers)
     return Document(whole, tuple(routes))
 
 
@@ -79,6 +86,7 @@ def settings(config: Config, overrides: Overrides, folder: Path) -> Settings:
         discovery=discovery(config.discovery),
         security_headers=security_headers(config.security_headers, None),
         cors=cors(config.cors),
+        cache=cache_store(config.cache),
     )
 
 
@@ -102,11 +110,13 @@ def outline(config: Config, validated: Validated) -> tuple[Document, list[int]]:
     return Document(whole, tuple(routes)), indexes
 
 
-def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
+def backends(router: Router, authorities: Authorities, certificates: ClientCertificates) -> tuple[Backend, ...]:
     """Return the backends of a route."""
     return tuple(
         replace(
-            address(backend.host, backend.port, backend.weight, router.protocol, tls(backend.tls, authorities)),
+            address(backend.host, backend.port, backend.weight, router.protocol),
+            tls=tls(backend.tls, authorities, certificates),
+            send_proxy_protocol=backend.send_proxy_protocol,
             state=backend.state,
             health_check=health_check(router.health_check, backend, router.protocol),
         )
@@ -114,16 +124,21 @@ def backends(router: Router, authorities: Authorities) -> tuple[Backend, ...]:
     )
 
 
-def tls(block: BackendTls | None, authorities: Authorities) -> Tls | None:
-    """Return how a certificate is checked; None if it is as usual, so that such backends share their connections."""
+def tls(block: BackendTls | None, authorities: Authorities, certificates: ClientCertificates) -> Tls | None:
+    """Return how TLS is spoken with a backend; None if as usual, so that such backends share their connections."""
     if block is None:
         return None
     authority = authorities.of(block.ca_file) if block.ca_file is not None else None
+    pair = pair_of(block, certificates)
     found = Tls(
         verify=block.verify,
         ca_file=authority.path if authority else None,
         ca_digest=authority.digest if authority else "",
         server_name=block.server_name,
+        client_cert=pair.certificate if pair else None,
+        client_key=pair.key if pair else None,
+        client_digest=pair.digest if pair else "",
+        min_version=block.min_version,
     )
     return found if found != Tls() else None
 
@@ -157,8 +172,10 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         checks=request_checks(config.request_checks, router.request_checks),
         cors=cors(config.cors if router.cors is None else router.cors),
         security_headers=security_headers(config.security_headers, router.security_headers),
+        compression=compression(config.compression if router.compression is None else router.compression),
         request_change=request_change(router.request_transformation),
         response_change=response_change(router.response_transformation),
+        cache=cache(router.cache),
     )
 
 
@@ -183,7 +200,7 @@ def sticky(block: StickySessions | None) -> Sticky | None:
     return Sticky(block.cookie, block.ttl_seconds, key)
 
 
-def address(host: str, port: int, weight: int, protocol: str, tls: Tls | None) -> Backend:
+def address(host: str, port: int, weight: int, protocol: str) -> Backend:
     """Return one backend."""
     target = backend_target(host)
-    return Backend(target.scheme or PROTOCOL_SCHEME[protocol], target.host, port, weight, tls)
+    return Backend(target.scheme or PROTOCOL_SCHEME[protocol], target.host, port, weight)

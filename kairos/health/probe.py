@@ -5,13 +5,14 @@ import errno
 import os
 import socket
 import ssl
-from typing import cast
+from typing import Any, cast
 
 from kairos import __version__
 from kairos.config.document import Backend, HealthCheck
 from kairos.health.answer import MOST_BODY_BYTES, Answer, Unwell
 from kairos.health.checker import NotAsked
-from kairos.proxy.connector import SYSTEM_TLS, TLS_SCHEMES, tls_context
+from kairos.proxy import tls_faults, upstream_tls
+from kairos.proxy.owned import OF_OUR_OWN
 
 USER_AGENT = f"kairos-health/{__version__}"
 OUR_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)
@@ -27,7 +28,7 @@ async def probe(loop: asyncio.AbstractEventLoop, backend: Backend, check: Health
             await _ask(loop, backend, check)
     except TimeoutError:
         return f"timed out after {check.timeout:g} s"
-    except (OSError, ValueError, Unwell) as error:  # ValueError: its authorities cannot be read
+    except (OSError, ValueError, Unwell) as error:  # ValueError: a file with certificates cannot be read
         if isinstance(error, OSError) and error.errno in OUR_FAULT:
             raise NotAsked(os.strerror(error.errno)) from None
         return _in_words(error)
@@ -53,14 +54,16 @@ def judge(answer: Answer, check: HealthCheck) -> None:
 
 async def _ask(loop: asyncio.AbstractEventLoop, backend: Backend, check: HealthCheck) -> None:
     conversation = _Conversation(loop, b"" if check.tcp_only else request(backend, check))
-    is_tls = backend.scheme in TLS_SCHEMES and not check.tcp_only
-    tls = backend.tls or SYSTEM_TLS
+    place: dict[str, Any] = {"host": backend.address or backend.host, "port": backend.port}
+    if backend.send_proxy_protocol is not None:
+        place = {"sock": await _introduced(loop, backend, OF_OUR_OWN[backend.send_proxy_protocol])}
+    is_tls = backend.scheme in upstream_tls.SCHEMES and not check.tcp_only
+    tls = backend.tls or upstream_tls.SYSTEM
     try:
         await loop.create_connection(
             lambda: cast("asyncio.Protocol", conversation),
-            backend.address or backend.host,
-            backend.port,
-            ssl=tls_context(tls.verify, tls.ca_file, tls.ca_digest) if is_tls else None,
+            **place,
+            ssl=upstream_tls.context_of(tls) if is_tls else None,
             server_hostname=tls.server_name or backend.host if is_tls else None,
             ssl_handshake_timeout=check.timeout if is_tls else None,
         )
@@ -69,6 +72,20 @@ async def _ask(loop: asyncio.AbstractEventLoop, backend: Backend, check: HealthC
             judge(conversation.answer, check)
     finally:
         conversation.close()
+
+
+async def _introduced(loop: asyncio.AbstractEventLoop, backend: Backend, header: bytes) -> socket.socket:
+    """Connect, and send a PROXY header."""
+    found = await loop.getaddrinfo(backend.address or backend.host, backend.port, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
+    sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
+    try:
+        await loop.sock_connect(sock, address)
+        await loop.sock_sendall(sock, header)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 class _Conversation:
@@ -131,10 +148,8 @@ class _Conversation:
 
 def _in_words(error: Exception) -> str:
     """Say why a backend could not be asked."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate was refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason}"
+        return f"TLS failed: {tls_faults.fault(error).message}"
     if isinstance(error, socket.gaierror):
         return "its name is not known"
     if isinstance(error, OSError):

@@ -5,12 +5,12 @@ import errno
 import socket
 import ssl
 from contextlib import suppress
-from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 
-from kairos.config.document import Backend, Tls
+from kairos.config.document import Backend
 from kairos.errors import Limit, Retry, UpstreamError, UpstreamTimeout
+from kairos.proxy import tls_faults, upstream_tls
 from kairos.shm import layout
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
     from kairos.proxy.upstream import Upstream
-
-TLS_SCHEMES = ("https", "wss")
-SYSTEM_TLS = Tls()
 
 _REASONS = {
     errno.ECONNREFUSED: "connect_refused",
@@ -33,51 +30,75 @@ _REASONS = {
 class Connector:
     """Know how to reach one backend."""
 
-    __slots__ = ("_backend", "_plane", "_server_name", "_tls")
+    __slots__ = ("_backend", "_plane", "_tls")
 
     def __init__(self, plane: "DataPlane", backend: Backend) -> None:
         self._plane = plane
         self._backend = backend
-        self._tls: ssl.SSLContext | None = None
-        self._server_name: str | None = None
-        if backend.scheme in TLS_SCHEMES:
-            tls = backend.tls or SYSTEM_TLS
-            self._tls = tls_context(tls.verify, tls.ca_file, tls.ca_digest)
-            self._server_name = tls.server_name or backend.host
+        self._tls = upstream_tls.UpstreamTls(backend) if backend.scheme in upstream_tls.SCHEMES else None
 
-    async def connect(self, pool: "Pool", seconds: float) -> "Upstream":
-        """Open a connection for a pool. Raises UpstreamError, after which any request may be sent elsewhere."""
+    async def connect(self, pool: "Pool", seconds: float, header: bytes = b"") -> "Upstream":
+        """Open a connection for a pool, which begins with a header in the clear.
+
+        Raises UpstreamError, after which any request may be sent elsewhere.
+        """
         self._plane.row.add(layout.UPSTREAM_CONNECTS, 1)
         try:
-            return await self._connect(pool, seconds)
+            return await self._connect(pool, seconds, header)
         except OSError as error:
             self._plane.row.add(layout.UPSTREAM_FAILURES, 1)
             if self._backend.address:
                 self._host().refused(self._backend.address)  # it may have moved
             raise self._timeout(error, seconds) or _failure(error) from None
 
-    async def _connect(self, pool: "Pool", seconds: float) -> "Upstream":
+    def answered(self, transport: asyncio.BaseTransport) -> None:
+        """Take from a connection that has begun to answer what it takes to resume its TLS session."""
+        if self._tls is not None:
+            self._tls.keep(transport.get_extra_info("ssl_object"), self._plane.ticker.now)
+
+    async def _connect(self, pool: "Pool", seconds: float, header: bytes) -> "Upstream":
+        tls = self._tls
+        if tls is not None and tls.may_resume(self._plane.ticker.now):
+            try:
+                return await self._open(pool, seconds, header)
+            except (ssl.SSLError, ConnectionResetError):
+                tls.forget()  # what the backend does not like may be that
+        return await self._open(pool, seconds, header)
+
+    async def _open(self, pool: "Pool", seconds: float, header: bytes) -> "Upstream":
         from kairos.proxy.upstream import Upstream  # here, because compiled it imports those who import this module
 
         async with asyncio.timeout(seconds or None):
             sock = await self._open_socket()
         try:
+            if header:
+                await self._plane.loop.sock_sendall(sock, header)  # a new connection has room for it
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             upstream = Upstream(self._plane, pool, sock)
-            handshake_seconds = self._plane.snapshot.settings.timeouts.tls_handshake or None
-            await self._plane.loop.create_connection(
-                lambda: cast("asyncio.Protocol", upstream),
-                sock=sock,
-                ssl=self._tls,
-                server_hostname=self._server_name,
-                ssl_handshake_timeout=handshake_seconds if self._tls else None,
-            )
+            await self._begin(upstream, sock)
         except BaseException:
             sock.close()
             raise
         if upstream.is_closing:
             raise ConnectionResetError(errno.ECONNRESET, "closed at once")
         return upstream
+
+    async def _begin(self, upstream: "Upstream", sock: socket.socket) -> None:
+        """Make a connection of a connected socket, with TLS if the backend speaks it."""
+        tls = self._tls
+        handshake_seconds = self._plane.snapshot.settings.timeouts.tls_handshake or None
+        try:
+            await self._plane.loop.create_connection(
+                lambda: cast("asyncio.Protocol", upstream),
+                sock=sock,
+                ssl=cast("ssl.SSLContext | None", tls),
+                server_hostname=tls.server_name if tls else None,
+                ssl_handshake_timeout=handshake_seconds if tls else None,
+            )
+        except (ConnectionResetError, BrokenPipeError):
+            if tls is None:
+                raise
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "closed in the handshake") from None
 
     def _timeout(self, error: OSError, seconds: float) -> UpstreamTimeout | None:
         """Return what to say if the error is that it took too long."""
@@ -151,25 +172,11 @@ def has_name(backend: Backend) -> bool:
     return False
 
 
-@lru_cache(maxsize=64)  # reading the authorities of a system takes long
-def tls_context(verify: bool, ca_file: str | None, _digest: str) -> ssl.SSLContext:
-    """Return what verifies a backend, or does not. ValueError if the file with the authorities is unusable."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one too
-        raise ValueError(f"the CA file {ca_file} cannot be used: {error.strerror or error}") from None
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def _failure(error: OSError) -> UpstreamError:
     """Say in words for clients why a connection could not be opened."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        message, reason = f"TLS failed: {error.verify_message}", "tls_not_verified"
-    elif isinstance(error, ssl.SSLError):
-        message, reason = f"TLS failed: {error.reason}", "tls_failed"
+    if isinstance(error, ssl.SSLError):
+        fault = tls_faults.fault(error)
+        message, reason = f"TLS failed: {fault.message}", fault.reason
     elif isinstance(error, socket.gaierror):
         message, reason = "the host name is not known", "name_not_resolved"
     else:

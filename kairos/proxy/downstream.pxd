@@ -27,23 +27,26 @@ cdef class Downstream:
     cdef double _head_deadline
     cdef double _idle_since
     cdef bint _is_closing
-    cdef bint _is_full
     cdef bint _is_processing
     cdef bint _is_reading
     cdef Progress _progress
     cdef Py_ssize_t _searched
     cdef object _send
+    cdef object _told
     cdef object _transport
     cdef Py_ssize_t _written
     cdef readonly str address
     cdef public double deadline
     cdef readonly bint has_certificate
+    cdef readonly bint is_full
     cdef readonly bint is_secure
     cdef readonly ListenerOptions listener
+    cdef public set owns
     cdef readonly DataPlane plane
     cdef readonly bytes server_name
 
     cpdef Client client(self, Snapshot snapshot)
+    cpdef bint serves(self, Exchange exchange) except -1
     cpdef write(self, bytes data)
     cpdef pause_reading(self)
     cpdef resume_reading(self)

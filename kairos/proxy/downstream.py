@@ -7,7 +7,8 @@ from kairos._speedups import count_lines, head_end
 from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
-from kairos.proxy import admission, limits
+from kairos.protocols.proxy_protocol import Endpoint
+from kairos.proxy import admission, json_bodies, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
@@ -21,6 +22,7 @@ from kairos.shm import layout
 if TYPE_CHECKING:
     from kairos.protocols.proxy_protocol import ProxyHeader
     from kairos.proxy.generation import Snapshot
+    from kairos.proxy.owned import Owned
     from kairos.proxy.plane import DataPlane
 
 LINGER_SECONDS = 2.0  # to let a client read a refusal while it is still sending
@@ -53,19 +55,21 @@ class Downstream:
         "_head_deadline",
         "_idle_since",
         "_is_closing",
-        "_is_full",
         "_is_processing",
         "_is_reading",
         "_progress",
         "_searched",
         "_send",
+        "_told",
         "_transport",
         "_written",
         "address",
         "deadline",
         "has_certificate",
+        "is_full",
         "is_secure",
         "listener",
+        "owns",
         "plane",
         "server_name",
     )
@@ -77,6 +81,7 @@ class Downstream:
         self.deadline = _NEVER
         self.is_secure = False  # the client speaks TLS
         self.server_name = b""  # for which its certificate was asked, and for which alone it counts
+        self.owns: set[Owned] | None = None  # where connections to backends are kept for this one alone
         self._body: RequestBody | None = None
         self._buffer = b""
         self._certificate = b""  # what backends are told of the client's
@@ -88,10 +93,11 @@ class Downstream:
         self._head_deadline = _NEVER
         self._idle_since = 0.0
         self._is_closing = False
-        self._is_full = False
+        self.is_full = False
         self._is_processing = False
         self._is_reading = True
         self._progress: Progress | None = None  # of what the client owes now
+        self._told: ProxyHeader | None = None  # what a proxy has said of both ends
         self._searched = 0  # how much of `_buffer` is known not to hold the end of a head
         self._written = 0
 
@@ -99,6 +105,7 @@ class Downstream:
         """Take the word of a proxy for who the client is, before the connection is made."""
         if header.source is not None:
             self.address = header.source.host
+            self._told = header
         self.is_secure = header.is_secure
 
     def secured(self, server_name: str = "", certificate: bytes = b"") -> None:
@@ -163,17 +170,19 @@ class Downstream:
         plane.downstreams.discard(self)
         plane.row.add(layout.CONNECTIONS_OPEN, -1)
         self.eof_received()
+        for owned in self.owns or ():
+            owned.left(self)
 
     def pause_writing(self) -> None:
         """Hold the other side back: this one reads too slowly."""
-        self._is_full = True
+        self.is_full = True
         self._watch()
         if self._exchange is not None and self._exchange.upstream is not None:
             self._exchange.upstream.pause_reading()
 
     def resume_writing(self) -> None:
         """Let the other side go on."""
-        self._is_full = False
+        self.is_full = False
         exchange = self._exchange
         if self._is_closing:
             return
@@ -182,10 +191,22 @@ class Downstream:
             self._process(b"")
         else:
             self._watch()
-            if exchange.upstream is not None:
-                exchange.upstream.resume_reading()
+            exchange.client_reads_on()
+
+    def stand_in(self, transport: asyncio.Transport, address: str) -> None:
+        """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
+        self._transport = transport
+        self._send = transport.write
+        self.address = address
 
     # What the exchange asks for.
+
+    def ends(self) -> tuple[Endpoint | None, Endpoint | None]:
+        """Return both ends of the connection, the client's and ours, or None for what is not known."""
+        if self._told is not None:
+            return self._told.source, self._told.destination
+        peer, ours, sock = map(self._transport.get_extra_info, ("peername", "sockname", "socket"))
+        return _endpoint(peer), _endpoint(ours if sock is None else sock.getsockname())
 
     def client(self, snapshot: "Snapshot") -> Client:
         """Return who is at the other end, by the rules of a snapshot."""
@@ -194,6 +215,10 @@ class Downstream:
             scheme = b"https" if self.is_secure else b"http"
             self._client = Client(snapshot.forwarding, self.address, scheme, self._certificate)
         return self._client
+
+    def serves(self, exchange: Exchange) -> bool:
+        """Say whether an exchange is still under way here."""
+        return self._exchange is exchange
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
@@ -246,7 +271,7 @@ class Downstream:
     def expired(self, now: float) -> None:
         """Give up on a client that does not go on, unless it has made progress meanwhile."""
         exchange = self._exchange
-        if self._is_full or self._is_closing:
+        if self.is_full or self._is_closing:
             progress = cast("Progress", self._progress)
             progress.advanced(now, limits.delivered(self._written, self._transport, self._fd))
             self.deadline = progress.look(now)
@@ -290,7 +315,7 @@ class Downstream:
             data = self._buffer + data
             self._buffer = b""
         self._is_processing = True
-        while data and self._exchange is None and not self._is_closing and not self._is_full:
+        while data and self._exchange is None and not self._is_closing and not self.is_full:
             rest = self._next_request(data, searched)
             if rest is None:
                 break
@@ -299,7 +324,7 @@ class Downstream:
         if self._is_closing:
             return
         self._buffer = data
-        if self._exchange is None and not self._is_full:
+        if self._exchange is None and not self.is_full:
             if not self._is_reading:
                 self.resume_reading()
         elif len(data) > _LARGEST_BACKLOG:
@@ -352,7 +377,8 @@ class Downstream:
         connection = head.connection
         if snapshot.told:  # in trailers neither
             connection = b"%b,%b" % (snapshot.told, connection or b"")
-        self._body = RequestBody(head.body_length, route.body_bytes, connection)
+        exchange.change = json_bodies.of_request(route.request_change, head)
+        self._body = RequestBody(head.body_length, route.body_bytes, connection, exchange.change)
         self._watch()
         if rest:
             self._read_body(rest)
@@ -420,7 +446,7 @@ class Downstream:
         """Wait for the next request."""
         now = self.plane.ticker.now
         self._idle_since = now
-        if self._is_full:
+        if self.is_full:
             self._watch()
             return
         seconds = self.plane.snapshot.client_idle_seconds
@@ -432,7 +458,7 @@ class Downstream:
         """Set the deadline by what the client owes: to read what waits for it, to send a request or its body."""
         exchange = self._exchange
         now = self.plane.ticker.now
-        if self._is_full:
+        if self.is_full:
             seconds, rate = limits.reading(exchange)
             self._progress = Progress(seconds, rate)
             self.deadline = self._progress.begin(now, limits.delivered(self._written, self._transport, self._fd))
@@ -444,3 +470,8 @@ class Downstream:
             self.deadline = self._progress.begin(now, self._body.received)
         else:
             self.deadline = _NEVER
+
+
+def _endpoint(name: object) -> Endpoint | None:
+    """Return an end of a connection from its socket's name; None on a Unix socket."""
+    return Endpoint(peer_address(name), name[1]) if isinstance(name, tuple) else None

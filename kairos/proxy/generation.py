@@ -18,7 +18,9 @@ from kairos.traffic.transform import RequestChange, ResponseChange
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
     from kairos.balancing.sticky import StickyCookie
+    from kairos.proxy.caching.route import RouteCache
     from kairos.proxy.crowd import Crowd
+    from kairos.proxy.encoding import Compressor
     from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
 
@@ -32,7 +34,9 @@ class ProxyRoute:
         "body_bytes",
         "body_rate",
         "body_stall_seconds",
+        "cache",
         "column",
+        "compressor",
         "connect_seconds",
         "copies",
         "cors",
@@ -71,6 +75,7 @@ class ProxyRoute:
         copies: Copies = USUAL_COPIES,
         cors: CorsPolicy | None = None,
         headers: AnswerHeaders = NO_HEADERS,
+        compressor: "Compressor | None" = None,
         request_change: RequestChange | None = None,
         response_change: ResponseChange | None = None,
         sticky: "StickyCookie | None" = None,
@@ -78,6 +83,7 @@ class ProxyRoute:
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
         is_checked: bool = False,
+        cache: "RouteCache | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
@@ -94,7 +100,9 @@ class ProxyRoute:
         self.cors = cors
         self.has_lines = cors is not None or bool(headers.secure_lines)
         self.lines, self.secure_lines = headers.lines, headers.secure_lines  # what every answer has
+        self.compressor = compressor
         self.request_change, self.response_change = request_change, response_change
+        self.cache = cache
         self.preserves_host = preserves_host
         self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
@@ -110,7 +118,8 @@ class ProxyRoute:
 class Snapshot:
     """An immutable generation; `entries` holds what was built from each line of its document.
 
-    `checked` are the routes with backends that are asked how they are.
+    `checked` are the routes with backends that are asked how they are; `has_cache` tells whether any route stores
+    answers.
     """
 
     __slots__ = (
@@ -122,6 +131,7 @@ class Snapshot:
         "fields",
         "forwarding",
         "generation",
+        "has_cache",
         "head_bytes",
         "learns_keep_alive",
         "lines",
@@ -148,6 +158,8 @@ class Snapshot:
         router: Router,
         entries: dict[bytes, Entry],
         checked: Sequence[ProxyRoute] = (),
+        *,
+        has_cache: bool = False,
     ) -> None:
         self.generation = generation
         self.settings = settings
@@ -155,6 +167,7 @@ class Snapshot:
         self.matcher: Matcher = router.matcher
         self.entries = entries
         self.checked = tuple(checked)
+        self.has_cache = has_cache
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
         self.told = b",".join(told_fields(settings))

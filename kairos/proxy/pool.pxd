@@ -30,10 +30,11 @@ cdef class Pool:
     cdef public bint is_leaving
     cdef readonly bint is_tls
     cdef public Latency latency
+    cdef readonly object owned
     cdef readonly object routes
 
     @cython.locals(idle=list, now=double, most_seconds=double, upstream=Upstream, idle_seconds=double)
-    cpdef Upstream take(self, bint may_be_stale)
+    cpdef Upstream take(self, bint may_be_stale, object exchange=*)
 
     @cython.locals(
         plane=DataPlane, reuse=Reuse, now=double, snapshot=Snapshot, most_requests=Py_ssize_t, has_served_enough=bint
@@ -44,6 +45,6 @@ cdef class Pool:
     cpdef remove(self, Upstream upstream)
     cpdef entered(self)
     cpdef left(self)
-    cpdef hinted(self, ResponseHead head)
+    cpdef answered(self, ResponseHead head, object transport)
     cpdef closed(self, Upstream upstream)
     cpdef met_stale(self, Upstream upstream)

@@ -2,22 +2,28 @@
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 from weakref import WeakSet, WeakValueDictionary
 
 from kairos._speedups.selection import Loads
 from kairos.balancing.latency import Latency
-from kairos.config.document import Backend, Tls
+from kairos.config.document import Backend
 from kairos.errors import Overloaded, UpstreamError
 from kairos.protocols.http1.serialize import host_line
-from kairos.proxy.connector import TLS_SCHEMES, Connector
+from kairos.proxy.connector import Connector
+from kairos.proxy.owned import Owned
 from kairos.proxy.reuse import Reuse
 from kairos.proxy.ticker import TICK_SECONDS
+from kairos.proxy.upstream_tls import SCHEMES as TLS_SCHEMES
 from kairos.resilience.keepalive import KeepAlive
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from kairos.config.document import Tls
     from kairos.protocols.http1.head import ResponseHead
+    from kairos.proxy.exchange import Exchange
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.upstream import Upstream
     from kairos.shm.zone import Row, Zone
@@ -34,6 +40,8 @@ QUICK_SECONDS = 1.0  # a request that was lost later has been worked on: its con
 _TRUSTED_SECONDS = TRUSTED_SECONDS
 _LAG_SECONDS = 2 * TICK_SECONDS  # how far the ticker may be behind the precise clock
 _REUSES = layout.UPSTREAM_REUSES
+
+Key: TypeAlias = "tuple[str, str, str, int, Tls | None, str | None]"
 
 
 class Pool:
@@ -59,6 +67,7 @@ class Pool:
         "is_leaving",
         "is_tls",
         "latency",
+        "owned",
         "routes",
     )
 
@@ -88,18 +97,20 @@ class Pool:
         self._loads = Loads(rows, [opened])
         self.latency: Latency | None = None  # measured where a route wants to know
         self.routes: WeakSet[object] = WeakSet()  # that lead here
+        self.owned = Owned(backend.send_proxy_protocol) if backend.send_proxy_protocol else None
         self._idle: list[Upstream] = []
         self._watched: list[Upstream] = []
         self._connector = Connector(plane, backend)
         self._reuse = Reuse(keep_alive)
 
-    def take(self, may_be_stale: bool) -> "Upstream | None":
-        """Return an idle connection, or None if a new one has to be opened.
+    def take(self, may_be_stale: bool, exchange: "Exchange | None" = None) -> "Upstream | None":
+        """Return an idle connection for an exchange, or None if a new one has to be opened.
 
         What has been idle for long is looked at first; and so is every connection if the request could not be sent
         again, should the backend turn out to have closed it (`may_be_stale` is False).
         """
-        idle, now = self._idle, self._plane.ticker.now
+        now = self._plane.ticker.now
+        idle = self._idle if self.owned is None else self.owned.take(cast("Exchange", exchange))
         if not idle:
             return None
         most_seconds = self._reuse.idle_seconds(self._plane.snapshot)
@@ -132,7 +143,10 @@ class Pool:
             self._dismiss(upstream)
             return
         upstream.deadline = min(upstream.idle_since + reuse.idle_seconds(snapshot), upstream.expires)
-        self._idle.append(upstream)
+        if self.owned is None:
+            self._idle.append(upstream)
+        else:
+            self.owned.keep(upstream)
 
     def retire(self, upstream: "Upstream") -> None:
         """Part with an idle connection: use it no more if it is too old, or watch it no more."""
@@ -150,12 +164,16 @@ class Pool:
         for kept in (self._idle, self._watched):
             if upstream in kept:
                 kept.remove(upstream)
+        if self.owned is not None:
+            self.owned.remove(upstream)
 
     def close(self) -> None:
         """Close what is idle."""
         for kept in (self._idle, self._watched):
             while kept:
                 kept.pop().close()
+        if self.owned is not None:
+            self.owned.close()
 
     def leave(self, route: object) -> None:
         """Finish what runs and keep no connection, if no other route finds the backend at this address any more."""
@@ -176,8 +194,8 @@ class Pool:
         """Count it no more."""
         self._plane.row.add(self.gauge, -1)
 
-    async def connect(self, seconds: float, most: int = 0) -> "Upstream":
-        """Open a connection within `seconds`, unless there are `most` already over all workers; 0 is any number.
+    async def connect(self, seconds: float, most: int = 0, exchange: "Exchange | None" = None) -> "Upstream":
+        """Open a connection for an exchange within `seconds`, unless all workers have `most` already; 0 is any number.
 
         Raises UpstreamError or Overloaded, after which any request may be sent elsewhere.
         """
@@ -188,7 +206,10 @@ class Pool:
             if most and self._loads.load(0) > most:
                 setting = "concurrency.max_connections_per_backend"
                 raise Overloaded(most, setting=setting, reason="backend_connections_busy")
-            upstream = await self._connector.connect(self, seconds)
+            header = b"" if self.owned is None else self.owned.header(cast("Exchange", exchange))
+            upstream = await self._connector.connect(self, seconds, header)
+            if self.owned is not None:
+                self.owned.adopt(upstream, cast("Exchange", exchange), header)
         except BaseException as error:
             row.add(self._opened, -1)
             if self.latency is not None and isinstance(error, UpstreamError):
@@ -202,9 +223,11 @@ class Pool:
 
     # What is learned of the backend.
 
-    def hinted(self, head: "ResponseHead") -> None:
-        """Take what the first response on a connection says of it."""
+    def answered(self, head: "ResponseHead", transport: "asyncio.BaseTransport") -> None:
+        """Take from the first response on a connection what it says of it, and what the next one may resume."""
         self._reuse.hinted(head.raw)
+        if self.is_tls:
+            self._connector.answered(transport)
 
     def closed(self, upstream: "Upstream") -> None:
         """Learn from an idle connection that the backend has closed."""
@@ -235,7 +258,7 @@ class Pool:
         plane, watched = self._plane, self._watched
         is_apart = all(abs(upstream.idle_since - other.idle_since) >= APART_SECONDS for other in watched)
         is_of_use = is_apart and len(watched) < MOST_WATCHED and self._reuse.may_watch(plane.snapshot)
-        is_of_use = is_of_use and not (plane.is_draining or self.is_leaving)
+        is_of_use = is_of_use and not (plane.is_draining or self.is_leaving or self.owned is not None)
         if not is_of_use or upstream.is_closing or plane.ticker.now >= upstream.expires:
             upstream.close()
             return
@@ -244,18 +267,18 @@ class Pool:
 
 
 class Pools:
-    """One pool per backend address and TLS identity, shared by all routes and generations that name it."""
+    """One pool per backend address, TLS identity and PROXY protocol, for all routes and generations that name it."""
 
     __slots__ = ("_plane", "_pools", "_zone")
 
     def __init__(self, plane: "DataPlane", zone: "Zone") -> None:
         self._plane = plane
         self._zone = zone
-        self._pools: WeakValueDictionary[tuple[str, str, str, int, Tls | None], Pool] = WeakValueDictionary()
+        self._pools: WeakValueDictionary[Key, Pool] = WeakValueDictionary()
 
     def of(self, backend: Backend) -> Pool:
-        """Return the pool of a backend; it lives as long as somebody uses it. ValueError if its CA file is unusable."""
-        key = (backend.scheme, backend.host, backend.address, backend.port, backend.tls)
+        """Return the pool of a backend; it lives as long as somebody uses it. Raises ValueError for unusable files."""
+        key = (backend.scheme, backend.host, backend.address, backend.port, backend.tls, backend.send_proxy_protocol)
         pool = self._pools.get(key)
         if pool is None:
             place = f"{backend.scheme}://{backend.host}:{backend.port}{_at(backend)}"

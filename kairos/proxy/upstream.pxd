@@ -38,11 +38,13 @@ cdef class Upstream:
     cdef object _write
     cdef public double deadline
     cdef public double expires
+    cdef public bytes header
     cdef public double idle_seconds
     cdef public double idle_since
     cdef public bint is_closing
     cdef public bint is_counted
     cdef public bint is_reused
+    cdef public object owner
     cdef public Py_ssize_t requests
 
     cpdef send(self, Exchange exchange, bytes data)

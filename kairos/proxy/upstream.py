@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, cast
@@ -10,11 +11,14 @@ from kairos._speedups import head_end
 from kairos.errors import Limit, Retry, UpstreamError, UpstreamTimeout
 from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead
+from kairos.proxy import tls_faults
 from kairos.proxy.ticker import NEVER
+from kairos.proxy.upstream_tls import is_quiet
 from kairos.shm import layout
 
 if TYPE_CHECKING:
     from kairos.balancing.latency import Latency
+    from kairos.proxy.downstream import Downstream
     from kairos.proxy.exchange import Exchange
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
@@ -69,11 +73,13 @@ class Upstream:
         "_write",
         "deadline",
         "expires",
+        "header",
         "idle_seconds",
         "idle_since",
         "is_closing",
         "is_counted",
         "is_reused",
+        "owner",
         "requests",
     )
 
@@ -97,6 +103,8 @@ class Upstream:
         self._silence_seconds = _NEVER
         self.deadline = _NEVER
         self.expires = _NEVER  # the end of its life, whatever it does
+        self.header = b""  # of the PROXY protocol, with which it has begun, and
+        self.owner: Downstream | None = None  # whom that names
         self.idle_seconds = 0.0  # before its current request, or a tick less
         self.idle_since = 0.0  # by the precise clock
         self.is_closing = False
@@ -161,11 +169,13 @@ class Upstream:
             return True
         try:
             found = self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            if not found or not self._pool.is_tls:
+                return False  # it has ended, or there is an answer that nobody has asked for
+            return is_quiet(self._socket)
         except BlockingIOError:
             return True
         except OSError:
             return False
-        return bool(found) and self._pool.is_tls  # data may be session tickets, or else answers that nobody asked for
 
     def close(self) -> None:
         """End the connection when everything is sent."""
@@ -232,13 +242,22 @@ class Upstream:
         elif self._left == _AWAITS_HEAD and not self._buffer:
             if self.is_reused:
                 self._pool.met_stale(self)
-            reason = "stale_reuse" if self.is_reused else "closed_before_head"
-            # A write that failed at once took nothing: then even a POST has not been seen by anybody.
-            was_refused = isinstance(exc, BrokenPipeError) and self._sent <= WHOLE_WRITE and not self._has_left
-            retry = Retry.ALWAYS if was_refused else Retry.IDEMPOTENT
-            self._fail(UpstreamError("the connection was closed", reason=reason, retry=retry))
+            self._fail(self._unanswered(exc))
         else:
             self._fail(UpstreamError("the answer was cut short", reason="response_cut_short"))
+
+    def _unanswered(self, exc: Exception | None) -> UpstreamError:
+        """Say what it means that the connection has ended before an answer began."""
+        if isinstance(exc, ssl.SSLError) and not self.is_reused:
+            fault = tls_faults.fault(exc)
+            if fault.is_about_us:  # TLS 1.3 tells so late, but it has read nothing before (RFC 8446 section 4.4.2.4)
+                message = f"TLS failed: {fault.message}"
+                return UpstreamError(message, reason=fault.reason, retry=Retry.ALWAYS)
+        reason = "stale_reuse" if self.is_reused else "closed_before_head"
+        # A write that failed at once took nothing: then even a POST has not been seen by anybody.
+        was_refused = isinstance(exc, BrokenPipeError) and self._sent <= WHOLE_WRITE and not self._has_left
+        retry = Retry.ALWAYS if was_refused else Retry.IDEMPOTENT
+        return UpstreamError("the connection was closed", reason=reason, retry=retry)
 
     def _read_what_is_left(self, spare: socket.socket) -> None:
         """Read an answer for which the backend did not wait to get the whole request (RFC 9112 section 9.5).
@@ -334,7 +353,7 @@ class Upstream:
             self._measure(head.status >= SERVER_ERROR)
         self._keep_alive = head.keep_alive
         if self.requests == 1:
-            self._pool.hinted(head)
+            self._pool.answered(head, self._transport)
         self._left = head.body_length
         seconds = exchange.route.response_stall_seconds
         self._silence_seconds = _NEVER if head.is_event_stream or not seconds else seconds

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kairos.config.inactive import INACTIVE, Inactive, inactive_settings
+from kairos.config.inactive import INACTIVE, Inactive, inactive_settings, report
 from kairos.config.model import Config
 from kairos.config.model.base import Block
 from kairos.config.unknown_keys import shape
@@ -12,17 +12,6 @@ from tests.config.configs import STRICT, backend, config, router
 from tests.config.operators import Operator
 
 LIMIT: dict[str, Any] = {"requests_per_window": 10}
-
-PROTECTION = [
-    (
-        config(router(request_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
-        "/routers/0/request_transformation/json_body",
-    ),
-    (
-        config(router(response_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
-        "/routers/0/response_transformation/json_body",
-    ),
-]
 
 WITHOUT_EFFECT = [
     (config(ai={"provider": "openai", "model": "x"}), "/ai"),
@@ -38,19 +27,15 @@ WITHOUT_EFFECT = [
 ]
 
 
-@pytest.mark.parametrize(("given", "pointer"), PROTECTION)
-def test_protection_that_is_missing_stops_the_gateway(operator: Operator, given: dict[str, Any], pointer: str) -> None:
-    name = pointer.rpartition("/")[2]
-    (error,) = operator.errors(given, allow_inactive=False)
-    assert error == (pointer, f'"{name}" is not active in this version, and the gateway must not run without it')
+def test_protection_that_is_missing_stops_the_gateway_unless_that_is_allowed() -> None:
+    setting, path = Inactive("/server/wall", protects=True), ("server", "wall")
+    refused, allowed = (report(setting, path, allow=allow) for allow in (False, True))
 
-
-@pytest.mark.parametrize(("given", "pointer"), PROTECTION)
-def test_who_allows_inactive_settings_is_still_told(operator: Operator, given: dict[str, Any], pointer: str) -> None:
-    name = pointer.rpartition("/")[2]
-    message = f'"{name}" is not active in this version; the gateway runs without this protection'
-    assert (pointer, message) in operator.warnings(given, allow_inactive=True)
-    assert operator.errors(given, allow_inactive=True) == []
+    assert (refused.level, refused.path) == ("error", path)
+    assert refused.message == '"wall" is not active in this version, and the gateway must not run without it'
+    assert refused.fix
+    assert allowed.level == "warning"
+    assert allowed.message == '"wall" is not active in this version; the gateway runs without this protection'
 
 
 @pytest.mark.parametrize(("given", "pointer"), WITHOUT_EFFECT)

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -181,29 +181,43 @@ def close_delimited(www: Path) -> Iterator[int]:
 
 @contextmanager
 def nginx(www: Path) -> Iterator[int]:
-    """Serve with nginx, on a socket that is open already: nothing has to wait until it listens."""
+    """Serve with nginx."""
     folder = www.parent / "nginx"
     folder.mkdir()
     with socket.create_server((HOST, 0), backlog=512) as listener:
         port = listener.getsockname()[1]
-        path = folder / "nginx.conf"
-        text = NGINX.format(folder=folder, www=www, host=HOST, port=port)
-        path.write_text(text if os.getuid() else f"user root root;\n{text}", encoding="utf-8")  # reads what we wrote
-        program = shutil.which("nginx") or "nginx"
-        inherited = {"NGINX": f"{listener.fileno()};"}  # as when it replaces its own program
-        with _run(
-            [program, "-e", "stderr", "-c", str(path)], env=os.environ | inherited, pass_fds=[listener.fileno()]
-        ):
+        with nginx_with(NGINX.format(folder=folder, www=www, host=HOST, port=port), folder, [listener]):
             yield port
+
+
+@contextmanager
+def nginx_with(text: str, folder: Path, listeners: Sequence[socket.socket]) -> Iterator[None]:
+    """Run nginx with a config, on sockets that are open already: nothing has to wait until it listens."""
+    path = folder / "nginx.conf"
+    path.write_text(text if os.getuid() else f"user root root;\n{text}", encoding="utf-8")  # reads what we wrote
+    program = shutil.which("nginx") or "nginx"
+    numbers = [listener.fileno() for listener in listeners]
+    inherited = {"NGINX": "".join(f"{number};" for number in numbers)}  # as when it replaces its own program
+    with _run([program, "-e", "stderr", "-c", str(path)], env=os.environ | inherited, pass_fds=numbers):
+        yield
+
+
+@contextmanager
+def haproxy_with(text: str, folder: Path, listeners: Sequence[socket.socket]) -> Iterator[None]:
+    """Run HAProxy with a config, whose `bind fd@N` name sockets that are open already."""
+    path = folder / "haproxy.cfg"
+    path.write_text(text, encoding="utf-8")
+    program = shutil.which("haproxy") or "haproxy"
+    with _run([program, "-db", "-f", str(path)], pass_fds=[listener.fileno() for listener in listeners]):
+        yield
 
 
 @contextmanager
 def haproxy(folder: Path, port: int, option: str) -> Iterator[int]:
     """Relay connections to a port, with an option of HAProxy's `server`; give the port to connect to."""
     with socket.create_server((HOST, 0)) as listener:
-        path = folder / "haproxy.cfg"
-        path.write_text(HAPROXY.format(listener=listener.fileno(), host=HOST, port=port, option=option))
-        with _run(["haproxy", "-db", "-f", str(path)], pass_fds=[listener.fileno()]):
+        text = HAPROXY.format(listener=listener.fileno(), host=HOST, port=port, option=option)
+        with haproxy_with(text, folder, [listener]):
             yield listener.getsockname()[1]
 
 

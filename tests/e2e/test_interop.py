@@ -372,12 +372,12 @@ class TestHttps:
     def test_has_another_name(self, ask: Callable[..., Answer], authority: Authority) -> None:
         answer = ask("DNS:other.example", ca_file=str(authority.ca_file))
 
-        assert (answer.status, answer.json()["reason"]) == (502, "tls_not_verified")
+        assert (answer.status, answer.json()["reason"]) == (502, "tls_name_mismatch")
 
     def test_is_unknown_to_the_system(self, ask: Callable[..., Answer]) -> None:
         answer = ask(f"IP:{HOST}")
 
-        assert (answer.status, answer.json()["reason"]) == (502, "tls_not_verified")
+        assert (answer.status, answer.json()["reason"]) == (502, "tls_unknown_authority")
 
     def test_is_not_verified_where_nobody_wants_that(self, ask: Callable[..., Answer]) -> None:
         assert ask("DNS:other.example", verify=False).status == 200

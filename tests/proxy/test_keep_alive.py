@@ -365,7 +365,7 @@ def test_nothing_is_learned_where_there_is_no_room_for_it(world: World, server: 
     upstream = world.loop.run_until_complete(pool.connect(CONNECT_SECONDS))
     upstream.requests = 1
 
-    pool.hinted(ResponseHead(HINT.removesuffix(b"ok"), to_head=False))
+    pool.answered(ResponseHead(HINT.removesuffix(b"ok"), to_head=False), upstream._transport)
     pool.give(upstream)
     world.pass_time(IDLE_SECONDS + LATE)
 
@@ -386,7 +386,7 @@ def test_where_connections_are_scarce_none_is_watched_or_kept_for_longer_than_us
     pool = Pools(world.plane, world.zone).of(server.backend)
     upstream = world.loop.run_until_complete(pool.connect(CONNECT_SECONDS, 5))
     upstream.requests = 1
-    pool.hinted(ResponseHead(HINT.removesuffix(b"ok"), to_head=False))
+    pool.answered(ResponseHead(HINT.removesuffix(b"ok"), to_head=False), upstream._transport)
     pool.give(upstream)
 
     world.pass_time(IDLE_SECONDS - 0.25)

@@ -7,6 +7,7 @@ import ssl
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ import uvloop
 
 from kairos.config.document import Backend, Timeouts, Tls
 from kairos.errors import Retry, UpstreamError
-from kairos.proxy.connector import tls_context
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.pool import JITTER, TRUSTED_SECONDS, Pool, Pools
 from kairos.proxy.upstream import Upstream
+from kairos.proxy.upstream_tls import context_of
 from kairos.shm import layout
 from tests.proxy.messages import CONNECT_SECONDS, IDLE_SECONDS, TIMEOUTS
 from tests.proxy.world import Server, World, plane_on
@@ -285,7 +286,7 @@ def test_a_backend_that_does_not_speak_tls(run: Any, real: DataPlane, listening:
     with pytest.raises(UpstreamError) as failed:
         run(scenario())
 
-    assert (failed.value.reason, failed.value.retry) == ("tls_failed", Retry.ALWAYS)
+    assert (failed.value.reason, failed.value.retry) == ("tls_not_spoken", Retry.ALWAYS)
 
 
 def test_an_attempt_can_be_given_up_in_the_middle_of_a_handshake(
@@ -377,8 +378,18 @@ def test_connections_that_verify_differently_are_never_shared(world: World) -> N
     assert pools.of(Backend("https", "10.0.0.1", 443)) is pool
 
 
+@pytest.mark.parametrize("other", [{"ca_digest": "2"}, {"client_digest": "2"}, {"min_version": "1.3"}])
+def test_connections_made_with_other_files_or_versions_are_never_shared(world: World, other: dict[str, str]) -> None:
+    """The paths are those from before: what has changed is what is in the files."""
+    pools, usual = Pools(world.plane, world.zone), Tls(verify=False, ca_digest="1", client_digest="1")
+    pool = pools.of(Backend("https", "10.0.0.1", 443, tls=usual))
+
+    assert pools.of(Backend("https", "10.0.0.1", 443, tls=replace(usual, **other))) is not pool
+    assert pools.of(Backend("https", "10.0.0.1", 443, tls=usual)) is pool
+
+
 def test_certificates_are_verified_unless_the_config_says_otherwise() -> None:
-    usual, lax = tls_context(True, None, ""), tls_context(False, None, "")
+    usual, lax = context_of(Tls()), context_of(Tls(verify=False))
 
     assert (usual.verify_mode, usual.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (lax.verify_mode, lax.check_hostname) == (ssl.CERT_NONE, False)
@@ -388,7 +399,7 @@ def test_a_file_of_authorities_that_cannot_be_used_is_named(tmp_path: Path) -> N
     (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
 
     with pytest.raises(ValueError, match=r"ca\.pem cannot be used"):
-        tls_context(True, str(tmp_path / "ca.pem"), "")
+        context_of(Tls(ca_file=str(tmp_path / "ca.pem")))
 
 
 def test_a_pool_lives_as_long_as_somebody_uses_it(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import ssl
 from functools import partial
 
 import pytest
@@ -12,7 +13,7 @@ from kairos.proxy.generation import ProxyRoute, Snapshot
 from kairos.proxy.recovery import seconds_told
 from kairos.resilience.breaker import CLOSED, OPEN
 from kairos.shm import layout
-from tests.proxy.messages import GET, OK, POST
+from tests.proxy.messages import GET, OK, POST, error_of
 from tests.proxy.world import Server, World, status_of
 
 refused = partial(OSError, errno.ECONNREFUSED, "no")
@@ -88,6 +89,54 @@ def test_a_post_of_which_a_piece_has_left_is_not_sent_again(world: World, server
     client.sends(b"dy")
 
     assert len(server.connections) == 1
+
+
+def alert(name: str) -> ssl.SSLError:
+    """Return what a TLS connection meets when the other side ends it with an alert."""
+    error = ssl.SSLError(1, name)
+    error.reason = name
+    return error
+
+
+def test_what_a_new_connection_did_not_take_goes_elsewhere_at_once(world: World, servers: list[Server]) -> None:
+    """Also a POST, and without `retry`, as if the backend could not be reached at all."""
+    for error in (BrokenPipeError(), alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), alert("TLSV1_ALERT_UNKNOWN_CA")):
+        world.configure(world.route("/{rest...}", *servers))
+        client = world.client()
+        client.sends(POST)
+        first = asked(servers)
+        first.connection._lose(error)
+        world.settle()
+
+        second = asked(servers)
+        assert second is not first
+        second.connection.sends(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        assert status_of(client.receives()) == 200
+        client.leaves()
+
+
+def test_a_backend_that_refuses_our_certificate_late_is_told_as_if_it_had_at_once(world: World, server: Server) -> None:
+    world.configure(world.route("/{rest...}", server))
+    client = world.client()
+    client.sends(POST)
+    server.connection._lose(alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"))
+    world.settle()
+
+    answered = client.receives()
+    assert status_of(answered) == 502
+    assert error_of(answered)["reason"] == "tls_client_certificate_required"
+    assert error_of(answered)["error"].endswith("TLS failed: the backend requires a client certificate")
+
+
+def test_another_alert_says_nothing_about_what_the_backend_has_read(world: World, servers: list[Server]) -> None:
+    world.configure(world.route("/{rest...}", *servers))
+    client = world.client()
+    client.sends(POST)
+    asked(servers).connection._lose(alert("TLSV1_ALERT_INTERNAL_ERROR"))
+    world.settle()
+
+    answered = client.receives()
+    assert (status_of(answered), error_of(answered)["reason"]) == (502, "closed_before_head")
 
 
 def test_an_answer_that_streams_holds_no_place_for_retries(world: World, servers: list[Server]) -> None:

@@ -10,6 +10,8 @@ from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
+from kairos.config.model.caching import RouteCache
+from kairos.config.model.compression import Compression
 from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList, Auth, RequestChecks
@@ -92,7 +94,7 @@ def check_server_name(name: str) -> str:
 
 
 class BackendTls(Block):
-    """How the certificate of a backend is checked."""
+    """How the certificate of a backend is checked, and which one it is shown."""
 
     verify: bool = True
     """Whether it is checked at all. Without, anybody on the way can pass for the backend."""
@@ -100,6 +102,13 @@ class BackendTls(Block):
     """The authorities that may have signed it, as PEM, relative to the config file; null takes those of the system."""
     server_name: Annotated[str, AfterValidator(check_server_name)] | None = None
     """The name to ask for (SNI) and to find in the certificate; null takes the host."""
+    client_cert: Annotated[str, Field(min_length=1)] | None = None
+    """The certificate to show to the backend if it asks for one, with those in between, as PEM, relative to the config
+    file."""
+    client_key: Annotated[str, Field(min_length=1)] | None = None
+    """The private key of `client_cert`, as PEM and without a passphrase; null looks for it in the same file."""
+    min_version: Literal["1.2", "1.3"] = "1.2"
+    """The oldest version of TLS that is spoken with the backend."""
 
 
 class Backend(Block):
@@ -116,6 +125,9 @@ class Backend(Block):
     1,024ths; every backend has some."""
     tls: BackendTls | None = None
     """How the certificate is checked, for `https://` and `wss://`; null checks it against the system's authorities."""
+    send_proxy_protocol: Literal["v1", "v2"] | None = None
+    """Begin each connection to the backend with a PROXY protocol header of this version, which tells the address of the
+    client. Such a connection serves only that client's connection. null sends none."""
     state: Literal["active", "drain", "maintenance"] = "active"
     """Whether the backend takes requests. In `drain` and `maintenance` it takes no new ones, and those that run finish;
     in `maintenance` it is not checked either."""
@@ -229,10 +241,14 @@ class Router(Block):
     """Which pages of other origins may call; null takes what the gateway has."""
     security_headers: SecurityHeaders | None = None
     """Headers that tell browsers what a page may do, where they differ from the gateway's."""
+    compression: Compression | None = None
+    """Which answers are compressed; null takes what the gateway has."""
     request_transformation: RequestTransformation | None = None
     """Changes to the request."""
     response_transformation: ResponseTransformation | None = None
     """Changes to the response."""
+    cache: RouteCache | None = None
+    """Store answers, so that later requests need no backend; null stores none."""
     ai_policy: AiPolicy | None = None
     """Let a language model choose the backend."""
 
