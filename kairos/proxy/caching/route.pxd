@@ -9,6 +9,7 @@ from kairos.traffic.caching.keys cimport Keys, variant_key
 
 cdef FieldSet FACTS
 cdef tuple _NOTHING
+cdef Py_ssize_t _CACHE_HITS
 cdef bytes _LINES
 
 

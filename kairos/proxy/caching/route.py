@@ -20,6 +20,7 @@ from kairos.proxy.caching.fetch import Fetch
 from kairos.proxy.caching.reel import PIECE_BYTES, Reel
 from kairos.proxy.caching.waiter import Waiter
 from kairos.security.access import AccessControl
+from kairos.shm import layout
 from kairos.traffic.caching.answers import Answer, Variants, decode
 from kairos.traffic.caching.keys import Keys, place, variant_key
 from kairos.traffic.caching.serving import Found, served
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
 
 _NOTHING = NOTHING
+_CACHE_HITS = layout.CACHE_HITS
 _LINES = b"Age: %d\r\nCache-Status: kairos; %b; ttl=%d\r\n"
 
 
@@ -129,6 +131,8 @@ class RouteCache:
             piece = body if size == len(body) else body[offset : offset + size]
         now = exchange.downstream.plane.ticker.now
         exchange.lines += _LINES % (answer.age(now), status, answer.stale_at - now)
+        if not exchange.attempts.count:
+            exchange.downstream.plane.row.add(_CACHE_HITS, 1)
         exchange.begin_answer(head)
         if len(piece) == size:
             exchange.end_response(piece, None)
