@@ -11,7 +11,7 @@ from kairos.config.policies import AccessList, Cache
 from kairos.errors import KairosError
 from kairos.filters import LocalReply
 from kairos.protocols.http1.fields import Copies
-from kairos.protocols.http1.forwarded import tells_https
+from kairos.protocols.http1.forwarded import tells_https, told_host
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.proxy.caching import purge
 from kairos.proxy.caching.background import ask_in_background
@@ -93,7 +93,11 @@ class RouteCache:
 
     def key(self, exchange: "Exchange", target: bytes) -> bytes:
         """Return the key of a target on the same host; it is in the form in which the backend gets it."""
-        return self._keys.key(exchange.head.host, target, tells_https(exchange.forwarded))
+        host, lines = exchange.head.host, exchange.forwarded
+        told = told_host(lines)
+        if told != host:  # a proxy that is trusted may pass on what its client has made up
+            host = b"%b %b" % (host, told)
+        return self._keys.key(host, target, tells_https(lines))
 
     def tags(self, head: RequestHead | ResponseHead) -> tuple[bytes, ...]:
         """Return the tags that a message names."""
