@@ -5,18 +5,26 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from tempfile import gettempdir
+from types import MappingProxyType
 from typing import TypeVar
 from weakref import WeakSet
 
+from kairos.cache.place import base_directory
+from kairos.cache.store import Bounds, FileStore
 from kairos.config import listening
+from kairos.config.document import CacheStore
 from kairos.errors import KairosError
 from kairos.health.checker import Checker
 from kairos.health.probe import probe
 from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.generation import Snapshot
+from kairos.proxy.handshakes import leave_names_out_of_the_log
+from kairos.proxy.identities import Identities, TlsRules
 from kairos.proxy.listener import Listener
 from kairos.proxy.listener_options import ListenerOptions
 from kairos.proxy.plane import DataPlane
@@ -32,6 +40,8 @@ RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
 FAREWELL_SHARE = 0.5  # of a drain: so long it may take to tell all WebSockets
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
+
+NO_IDENTITIES: Mapping[listening.Listener, Identities] = MappingProxyType({})
 
 T = TypeVar("T")
 _log = logging.getLogger("kairos.gateway")
@@ -49,12 +59,23 @@ class Gateway:
     `slot` is the worker's row in the zone; nobody else writes to it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, zone: Zone, slot: int) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        zone: Zone,
+        slot: int,
+        identities: Mapping[listening.Listener, Identities] = NO_IDENTITIES,
+    ) -> None:
+        """`identities` are what the listeners show that speak TLS."""
+        self._identities = identities
+        if identities:
+            leave_names_out_of_the_log()
         self._loop = loop
         self._zone = zone
         self._row = zone.row(slot)
         self._plane = DataPlane(loop, self._row, zone.cells.load(layout.STARTED_CLOCK) / 1e9)
-        self._builder = SnapshotBuilder(self._plane, zone)
+        self._store: FileStore | None = None  # of answers, if any route stores some
+        self._builder = SnapshotBuilder(self._plane, zone, partial(self._open_store, slot))
         self._listeners: list[Listener] = []
         self._options: list[ListenerOptions] = []
         self._places: list[listening.Listener] = []
@@ -67,6 +88,12 @@ class Gateway:
         self._plane.ticker.on_tick(self._checker.tick)
         self._plane.ticker.start()
         self._plane.hangups.open()
+
+    def _open_store(self, slot: int, settings: CacheStore) -> FileStore:
+        base = base_directory(Path(gettempdir())) if settings.directory is None else Path(settings.directory)
+        self._store = FileStore(self._zone, slot, base, _bounds(settings), self._plane.ticker.now)
+        self._plane.ticker.on_tick(self._store.tick)
+        return self._store
 
     async def prepare(self, document: bytes, generation: int) -> Snapshot:
         """Build a whole new snapshot beside the running one. Raises KairosError."""
@@ -89,6 +116,8 @@ class Gateway:
         self._switch_access_log(settings.access_log)
         old, self._snapshot = self._snapshot, snapshot
         self._plane.snapshot = snapshot
+        if self._store is not None:
+            self._store.bounds = _bounds(settings.cache)
         self._builder.groups.follow(snapshot.tunnels)
         self._follow(settings.listeners)
         self._checker.follow(snapshot.checked, self._plane.ticker.now)
@@ -101,7 +130,7 @@ class Gateway:
         """Accept clients."""
         self._plane.is_ready = True
         places = list(dict.fromkeys(place for place, _ in sockets))
-        options = {place: ListenerOptions(place) for place in places}
+        options = {one: ListenerOptions(one, self._identities.get(one)) for one in places}
         self._places, self._options = places, list(options.values())
         if self._snapshot is not None:
             self._follow(self._snapshot.settings.listeners)
@@ -115,6 +144,18 @@ class Gateway:
         self._places = listening.renewed(self._places, listeners)
         for options, listener in zip(self._options, self._places, strict=True):
             options.follow(listener)
+
+    def certify(self, listener: int, rules: bytes) -> None:
+        """Show other certificates at the listener of this number, from the next handshake on.
+
+        `rules` are those of TlsRules, encoded.
+        """
+        try:
+            for identities in self._identities.values():
+                if identities.number == listener:
+                    identities.follow(TlsRules.decode(rules))
+        except (OSError, ValueError) as error:  # the supervisor could; this process may have no descriptors left
+            _log.error("new certificates cannot be taken over, and those before stay in use: %s", error)
 
     def unready(self) -> None:
         """Let /ready say 503, and serve on."""
@@ -145,6 +186,8 @@ class Gateway:
         for tunnel in list(plane.tunnels):
             tunnel.abort()
         self._builder.close()
+        if self._store is not None:
+            self._store.close()
         plane.hosts.stop()
         plane.ticker.stop()
         plane.hangups.close()
@@ -185,6 +228,10 @@ class Gateway:
             plane.access_log = AccessLog(path)
         except OSError as error:
             _log.error("the access log %s cannot be opened: %s; requests go on without", path, error.strerror)
+
+
+def _bounds(settings: CacheStore) -> Bounds:
+    return Bounds(files=settings.max_bytes, memory=settings.memory_bytes, body=settings.max_bytes)
 
 
 def _release(leaving: list[Entry]) -> Generator[None, None, None]:

@@ -15,7 +15,7 @@ BANDS = (
     ("gateway", "admin"),
     ("health",),
     ("proxy", "dns", "services"),
-    ("discovery",),  # it waits for name servers
+    ("cache", "discovery"),  # one has files, the other waits for name servers
     ("routing", "balancing", "resilience", "security", "traffic", "filters", "observability"),
     ("protocols",),
     ("config", "shm", "_speedups"),

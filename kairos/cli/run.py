@@ -31,8 +31,8 @@ def or_rust_log(ctx: click.Context, param: click.Parameter, level: str | None) -
 
 @click.command()
 @option("config", "The config file.", variable="KAIROS_CONFIG_PATH", type=Path, default=DEFAULTS.config)
-@option("host", "The address to listen on, instead of the config's.", type=values.host)
-@option("port", "The port to listen on, instead of the config's; 0 takes a free one.", type=values.port)
+@option("host", "The address of the first listener, instead of the config's.", type=values.host)
+@option("port", "The port of the first listener, instead of the config's; 0 takes a free one.", type=values.port)
 @option("workers", "How many worker processes, instead of the config's; 0 is one per core.", type=values.workers)
 @option("state-dir", "Where state is kept.  [default: $STATE_DIRECTORY, or $XDG_STATE_HOME/kairos]", type=Path)
 @option("log-level", "How much to log; RUST_LOG is understood too.", type=values.level, callback=or_rust_log)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from kairos.config import document, policies
+from kairos.config.model.caching import Cache
 from kairos.config.model.discovery import Discovery
 from kairos.config.model.health import HealthCheck, can_check, status_range
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
@@ -177,6 +178,12 @@ def members(
         is_global=is_global,
         dry_run=dry_run,
     )
+
+
+def cache_store(block: Cache | None) -> document.CacheStore:
+    """Return where stored answers are kept."""
+    block = block or Cache()
+    return document.CacheStore(block.max_bytes, block.memory_bytes_per_worker, block.directory)
 
 
 def health_check(block: HealthCheck | None, backend: Backend, protocol: str) -> document.HealthCheck | None:

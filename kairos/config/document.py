@@ -12,7 +12,7 @@ import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
 from kairos.config.listening import Listener
-from kairos.config.policies import AccessList, Cors, RequestChecks, WebSocket
+from kairos.config.policies import AccessList, Cache, Compression, Cors, RequestChecks, WebSocket
 from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
@@ -172,6 +172,16 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheStore:
+    """How much memory stored answers may take: on the node, and in each worker besides."""
+
+    max_bytes: int = 256 << 20
+    memory_bytes: int = 32 << 20
+    directory: str | None = None
+    """None takes memory."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One address that serves a route. `host` is a name or an address without brackets."""
 
@@ -256,8 +266,10 @@ class Route:
     """None leaves CORS to the backend."""
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """Names with values; None for a header that is taken away."""
+    compression: Compression | None = None
     request_change: Transformation | None = None
     response_change: Transformation | None = None
+    cache: Cache | None = None
     websocket: WebSocket | None = None
     """None where no request may change protocols."""
 
@@ -310,6 +322,7 @@ class Settings:
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """What answers have for which there is no route."""
     cors: Cors | None = None
+    cache: CacheStore = CacheStore()
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -320,6 +333,7 @@ class Settings:
         fields["cors"] = _block(Cors, fields["cors"])
         fields["trusted_proxies"] = tuple(fields["trusted_proxies"])
         fields["security_headers"] = tuple(map(tuple, fields["security_headers"]))
+        fields["cache"] = CacheStore(**fields["cache"])
         fields["limits"] = Limits(**fields["limits"])
         fields["timeouts"] = Timeouts(**fields["timeouts"])
         for name, block in (("jwt", Jwt), ("api_keys", ApiKeys), ("basic_auth", BasicAuth)):
@@ -353,6 +367,8 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
     ("outlier", Outlier),
     ("checks", RequestChecks),
     ("cors", Cors),
+    ("cache", Cache),
+    ("compression", Compression),
     ("websocket", WebSocket),
 )
 """The blocks of a route that may be absent."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from kairos.config.findings import Draft, JsonPath, quote
 from kairos.config.listening import Certificate, Listener, ListenerTls
 from kairos.config.model import listeners as model
+from kairos.config.model.listeners import UNIX_PEERS
 from kairos.config.model.server import Server
 from kairos.config.validate import Validated
 
@@ -19,7 +20,7 @@ def listeners(server: Server, folder: Path) -> tuple[Listener, ...]:
     written = [listener(block, server, folder) for block in server.listeners]
     if written and server.model_fields_set.isdisjoint(CLASSIC):
         return tuple(written)
-    return (Listener(server.host, server.port, tls=tls(server.tls, folder)), *written)
+    return (Listener(server.host, server.port, tls=_tls(server.tls, folder)), *written)
 
 
 def listener(block: model.Listener, server: Server, folder: Path) -> Listener:
@@ -31,7 +32,7 @@ def listener(block: model.Listener, server: Server, folder: Path) -> Listener:
         unix=None if block.unix is None else _absolute(block.unix, folder),
         mode=int(block.mode, 8),
         systemd=block.systemd,
-        tls=tls(block.tls, folder),
+        tls=_tls(block.tls, folder),
         redirect=https_port(server) if block.redirect_to_https is True else (block.redirect_to_https or None),
         proxy_protocol=block.proxy_protocol,
     )
@@ -44,10 +45,8 @@ def https_port(server: Server) -> int:
     return next(filter(None, ports), HTTPS_PORT)
 
 
-def tls(block: model.Tls | None, folder: Path) -> ListenerTls | None:
-    """Return how a listener speaks TLS; None if it does not."""
-    if block is None:
-        return None
+def tls(block: model.Tls, folder: Path) -> ListenerTls:
+    """Return how a listener speaks TLS."""
     return ListenerTls(
         certificates=tuple(
             Certificate(_absolute(one.cert_file, folder), _absolute(one.key_file, folder), tuple(one.hosts))
@@ -67,6 +66,10 @@ def certificates(block: model.Tls) -> list[model.Certificate]:
     return [model.Certificate(cert_file=block.cert_file, key_file=block.key_file), *block.certificates]
 
 
+def _tls(block: model.Tls | None, folder: Path) -> ListenerTls | None:
+    return None if block is None else tls(block, folder)
+
+
 def _absolute(name: str, folder: Path) -> str:
     return str((folder / name).absolute())
 
@@ -78,9 +81,9 @@ def listener_problems(validated: Validated) -> Iterator[Draft]:
     server = validated.config.server
     if server.tls is not None:
         yield from _tls_problems(server.tls, ("server", "tls"), validated)
-    places: dict[object, JsonPath] = {}
+    taken: list[tuple[str, object]] = []
     if server.port and not server.model_fields_set.isdisjoint(CLASSIC):
-        places[server.host, server.port] = ("server", "port")
+        taken.append((server.host, server.port))
     for index, block in enumerate(server.listeners):
         path: JsonPath = ("server", "listeners", index)
         if path in validated.broken:
@@ -89,9 +92,16 @@ def listener_problems(validated: Validated) -> Iterator[Draft]:
         yield from _option_problems(block, path, server, validated)
         if block.tls is not None:
             yield from _tls_problems(block.tls, (*path, "tls"), validated)
-        place = block.unix or block.systemd or (block.port and (block.host or Listener().host, block.port))
-        if place and places.setdefault(place, path) != path:
-            yield Draft("error", path, "Two listeners are at the same place", "remove one, or choose another port")
+        host, where = block.host or Listener().host, block.unix or block.systemd or block.port
+        if where and any(where == other and _overlap(host, of_other) for of_other, other in taken):
+            message = 'Two listeners are at the same place; "0.0.0.0" is all of IPv4, and "::" all addresses'
+            yield Draft("error", path, message, "remove one, or choose another port")
+        taken.append((host, where))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Say whether two hosts have an address in common; of a name nobody knows."""
+    return one == other or "::" in (one, other) or ("0.0.0.0" in (one, other) and ":" not in one + other)
 
 
 def _place_problems(block: model.Listener, path: JsonPath, validated: Validated) -> Iterator[Draft]:
@@ -115,10 +125,14 @@ def _option_problems(block: model.Listener, path: JsonPath, server: Server, vali
     if block.redirect_to_https is not False and block.tls is not None:
         message = "A listener with TLS cannot redirect to HTTPS: its clients use it already"
         yield Draft("error", (*path, "redirect_to_https"), message, "remove it, or give it to a listener without tls")
-    if block.proxy_protocol and not server.trusted_proxies and not validated.is_in_doubt(("server", "trusted_proxies")):
-        message = "PROXY headers are taken from trusted proxies only, and there are none"
-        fix = 'list the networks of your proxies in /server/trusted_proxies; "unix:" is for a Unix socket'
-        yield Draft("error", (*path, "proxy_protocol"), message, fix)
+    if block.proxy_protocol and not validated.is_in_doubt(("server", "trusted_proxies")):
+        kinds = {peer == UNIX_PEERS for peer in server.trusted_proxies}
+        wanted = {True, False} if block.systemd is not None else {block.unix is not None}
+        if kinds.isdisjoint(wanted):
+            message = "PROXY headers are taken from trusted proxies only, and there are none for this listener"
+            missing = '"unix:"' if block.unix is not None else "the networks of your proxies"
+            fix = f"add {missing} to /server/trusted_proxies"
+            yield Draft("error", (*path, "proxy_protocol"), message, fix)
 
 
 def _tls_problems(block: model.Tls, path: JsonPath, validated: Validated) -> Iterator[Draft]:

@@ -8,6 +8,7 @@ from kairos.config import access
 from kairos.config.authorities import Authorities
 from kairos.config.bounds import (
     breaker,
+    cache_store,
     concurrency,
     discovery,
     health_check,
@@ -30,7 +31,7 @@ from kairos.config.model import Config
 from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.model.traffic import Limits
-from kairos.config.policy_blocks import access_lists, cors, request_checks, security_headers
+from kairos.config.policy_blocks import access_lists, cache, compression, cors, request_checks, security_headers
 from kairos.config.transform_blocks import request_change, response_change
 from kairos.config.validate import Validated
 
@@ -86,6 +87,7 @@ def settings(config: Config, overrides: Overrides, folder: Path) -> Settings:
         discovery=discovery(config.discovery),
         security_headers=security_headers(config.security_headers, None),
         cors=cors(config.cors),
+        cache=cache_store(config.cache),
     )
 
 
@@ -171,8 +173,10 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         checks=request_checks(config.request_checks, router.request_checks),
         cors=cors(config.cors if router.cors is None else router.cors),
         security_headers=security_headers(config.security_headers, router.security_headers),
+        compression=compression(config.compression if router.compression is None else router.compression),
         request_change=request_change(router.request_transformation),
         response_change=response_change(router.response_transformation),
+        cache=cache(router.cache),
         websocket=websocket(router, config.websocket, route_timeouts(router.timeouts, whole.timeouts).body_stall),
     )
 

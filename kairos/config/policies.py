@@ -34,11 +34,47 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """What is stored of the answers of a route. Durations are seconds."""
+
+    default_ttl: float | None = None
+    """For answers that do not say, with one of the `default_statuses`; None stores none of these."""
+    default_statuses: tuple[int, ...] = ()
+    max_ttl: float | None = None
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
+    max_body_bytes: int = 16 << 20
+    query: tuple[str, ...] | None = None
+    """The parameters that tell answers apart; None takes the query as it is."""
+    headers: tuple[str, ...] = ()
+    """What tells answers apart besides what they name in Vary, in lower case and in order."""
+    by_host: bool = True
+    obeys_clients: bool = False
+    tags_header: str = "cache-tag"
+    purge_from: tuple[str, ...] = ()
+    """Networks in CIDR notation; none is nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestChecks:
     """Parts of the names of programs that may not ask, and types that a body may have; empty is any."""
 
     user_agents: tuple[str, ...] = ()
     content_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """Which answers are compressed, by what, and how hard."""
+
+    algorithms: tuple[str, ...] = ("br", "zstd", "gzip")
+    """The best first."""
+    types: tuple[str, ...] = ("text/*", "application/json")
+    min_bytes: int = 1024
+    br_level: int = 4
+    zstd_level: int = 3
+    gzip_level: int = 4
+    event_streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
 """Turn the blocks of the config that say who may pass, and in which form, into what workers read of them."""
 
+import sys
+
 from kairos.config import policies
 from kairos.config.model.answers import Cors, SecurityHeaders
+from kairos.config.model.caching import RouteCache
+from kairos.config.model.compression import Compression
 from kairos.config.model.security import AccessList, RequestChecks
 
 
@@ -48,3 +52,38 @@ def request_checks(whole: RequestChecks | None, own: RequestChecks | None) -> po
     types = whole.allowed_content_types if own.allowed_content_types is None else own.allowed_content_types
     found = policies.RequestChecks(tuple(dict.fromkeys(agents or ())), tuple(dict.fromkeys(types or ())))
     return found if found != policies.RequestChecks() else None
+
+
+def cache(block: RouteCache | None) -> policies.Cache | None:
+    """Return what is stored of a route's answers; None is nothing."""
+    if block is None:
+        return None
+    return policies.Cache(
+        default_ttl=block.default_ttl_seconds,
+        default_statuses=tuple(dict.fromkeys(block.default_ttl_statuses)),
+        max_ttl=block.max_ttl_seconds,
+        stale_while_revalidate=block.stale_while_revalidate_seconds,
+        stale_if_error=block.stale_if_error_seconds,
+        max_body_bytes=min(block.max_body_bytes, sys.maxsize),
+        query=None if block.query_parameters is None else tuple(dict.fromkeys(block.query_parameters)),
+        headers=tuple(sorted(set(block.vary_headers))),
+        by_host=block.by_host,
+        obeys_clients=block.obey_client_cache_control,
+        tags_header=block.tags_header,
+        purge_from=tuple(dict.fromkeys(block.purge_from)),
+    )
+
+
+def compression(block: Compression | None) -> policies.Compression | None:
+    """Return what is compressed; None is nothing."""
+    if block is None or not block.enabled:
+        return None
+    return policies.Compression(
+        algorithms=tuple(dict.fromkeys(block.algorithms)),
+        types=tuple(dict.fromkeys(block.types)),
+        min_bytes=block.min_bytes,
+        br_level=block.levels.br,
+        zstd_level=block.levels.zstd,
+        gzip_level=block.levels.gzip,
+        event_streams=block.event_streams,
+    )

@@ -30,6 +30,7 @@ def route(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draf
     """Look at the policies of a route."""
     yield from access_list(router.access_list, (*path, "access_list"))
     yield from cors(router.cors, (*path, "cors"), validated)
+    yield from cache(router, path, validated)
 
 
 def access_list(block: AccessList | None, path: JsonPath) -> Iterator[Draft]:
@@ -65,3 +66,15 @@ def cors(block: Cors | None, path: JsonPath, validated: Validated) -> Iterator[D
             message = f"Names that only end in {pattern[found.end() :][:20]!r} are taken too"
             fix = r"write for example (.+\.)?example\.com"
             yield Draft("warning", (*path, "allowed_origin_patterns", index), message, fix)
+
+
+def cache(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for a cache that never has anything to store."""
+    if router.cache is None or validated.is_in_doubt((*path, "methods")) or validated.is_in_doubt((*path, "protocol")):
+        return
+    if router.protocol != "http":
+        message = in_router(path, f"Nothing is stored of what {router.protocol} backends answer")
+        yield Draft("warning", (*path, "cache"), message, 'remove "cache"')
+    elif "GET" not in router.methods:
+        message = in_router(path, "Only answers to GET are stored, which this route does not take")
+        yield Draft("warning", (*path, "cache"), message, 'add "GET" to "methods", or remove "cache"')

@@ -12,3 +12,11 @@ cpdef bint find_route(Exchange exchange) except -1
 
 @cython.locals(route=ProxyRoute)
 cpdef bint pass_filters(Exchange exchange, Py_ssize_t first) except -1
+
+
+@cython.locals(route=ProxyRoute)
+cpdef bint pass_cache(Exchange exchange, double waited_until) except -1
+
+
+@cython.locals(route=ProxyRoute)
+cpdef bint change_request(Exchange exchange) except -1

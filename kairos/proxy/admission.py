@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge
+from kairos.errors import BadRequest, KairosError, MisdirectedRequest, Overloaded, PayloadTooLarge
 from kairos.filters import LocalReply, WaitingFilter
 from kairos.proxy import limits, preflight, redirect
+from kairos.proxy.caching import purge
 from kairos.proxy.replies import of_the_gateway
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ def find_route(exchange: "Exchange") -> bool:
         _begin_lines(exchange)
         exchange.reply(redirect.to_https(head, https_port))
         return False
+    expected = exchange.downstream.server_name
     try:
+        if expected and redirect.name_of(head.host).lower().rstrip(b".") != expected:
+            raise MisdirectedRequest
         if exchange.downstream.plane.in_flight > snapshot.requests:
             raise Overloaded(snapshot.requests)
         if head.target == b"*":
@@ -29,6 +33,8 @@ def find_route(exchange: "Exchange") -> bool:
             return False
         if head.method == b"OPTIONS":
             match = preflight.match(snapshot.matcher, head)
+        elif head.method == b"PURGE":
+            match = purge.match(snapshot.matcher, head)
         else:
             match = snapshot.matcher.match(head.method, head.host, head.target)
         route: ProxyRoute = match.endpoint.destination  # type: ignore[assignment]
@@ -46,7 +52,8 @@ def find_route(exchange: "Exchange") -> bool:
     if route.has_lines:
         _begin_lines(exchange)
     exchange.target = match.upstream_target
-    return (not route.filters and route.request_change is None) or pass_filters(exchange, 0)
+    has_steps = route.filters or route.cache is not None or route.request_change is not None
+    return not has_steps or pass_filters(exchange, 0)
 
 
 def _begin_lines(exchange: "Exchange") -> None:
@@ -70,7 +77,26 @@ def pass_filters(exchange: "Exchange", first: int) -> bool:
         if reply is not None:
             exchange.reply(reply)
             return False
-    change = route.request_change
+    return pass_cache(exchange, 0.0)
+
+
+def pass_cache(exchange: "Exchange", waited_until: float) -> bool:
+    """Pass the cache, and be changed; say whether the request goes on, or has been answered here.
+
+    If it waits for somebody else's answer that is its task. `waited_until` is when it has or would have lost patience.
+    """
+    cache = exchange.route.cache
+    if cache is not None:
+        if not cache.admits(exchange, waited_until):
+            return False
+        if exchange.task is not None:
+            return True
+    return change_request(exchange)
+
+
+def change_request(exchange: "Exchange") -> bool:
+    """Change the target as the route says; say whether the request goes on, or has been answered here."""
+    change = exchange.route.request_change
     if change is not None:
         try:
             exchange.target = change.target(exchange.target)

@@ -22,7 +22,7 @@ cdef Py_ssize_t _IN_FLIGHT
 cdef Py_ssize_t _RESPONSES_1XX
 cdef Py_ssize_t _BYTES_IN
 cdef Py_ssize_t _BYTES_OUT
-cdef frozenset IDEMPOTENT
+cdef frozenset IDEMPOTENT, SAFE
 
 
 @cython.final
@@ -32,10 +32,14 @@ cdef class Exchange:
     cdef double _deadline
     cdef bint _has_told
     cdef list _held
+    cdef object _held_answer
     cdef bint _is_admitted
+    cdef bint _is_due
     cdef bint _is_trusted
     cdef Pool _taken
     cdef readonly Attempts attempts
+    cdef public object caching
+    cdef public object change
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
@@ -59,19 +63,30 @@ cdef class Exchange:
     cdef public bytes target
     cdef public object task
     cdef public object upgrade
-    cdef readonly Upstream upstream
+    cdef public object upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)
     cdef _start(self, Downstream downstream, RequestHead head, Snapshot snapshot)
 
     cpdef begin(self)
+
+    @cython.locals(upstream=Upstream)
     cpdef request_body(self, bytes data, bint done)
 
     @cython.locals(plane=DataPlane)
     cpdef bint begin_response(self, ResponseHead head) except -1
 
+    cpdef bint take_answer(self, ResponseHead head) except -1
+    cpdef begin_answer(self, ResponseHead head)
     cpdef response_body(self, bytes data)
+
+    @cython.locals(whole=Py_ssize_t)
+    cpdef _pass_on_events(self, object events, bytes data)
+
+    cpdef drain(self)
+    cpdef _end_stream(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
+    cpdef goes_on(self, bytes data)
     cdef _pass_on(self, bytes data)
 
     @cython.locals(seconds=double)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 from kairos.errors import BadRequest, KairosError, Overloaded, Retry, UpstreamError
 from kairos.filters import Identity, LocalReply
+from kairos.protocols.event_stream import EventStream
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head
-from kairos.proxy import unavailable
+from kairos.proxy import json_bodies, unavailable
 from kairos.proxy.answer import Answer
 from kairos.proxy.attempts import Attempts
+from kairos.proxy.caching.purge import SAFE, invalidate
 from kairos.proxy.recovery import may_resend
 from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
@@ -18,13 +20,18 @@ from kairos.resilience.retry import Outcome
 from kairos.shm import layout
 
 if TYPE_CHECKING:
+    from kairos.proxy.caching.fetch import Fetch
+    from kairos.proxy.caching.reel import Reel
+    from kairos.proxy.caching.waiter import Waiter
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import ProxyRoute, Snapshot
+    from kairos.proxy.json_bodies import HeldAnswer
     from kairos.proxy.pool import Pool
     from kairos.proxy.target import Target
     from kairos.proxy.upgrade import Upgrade
     from kairos.proxy.upstream import Upstream
+    from kairos.traffic.transform_json import JsonChange
 
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
@@ -55,10 +62,14 @@ class Exchange:
         "_deadline",
         "_has_told",
         "_held",
+        "_held_answer",
         "_is_admitted",
+        "_is_due",
         "_is_trusted",
         "_taken",
         "attempts",
+        "caching",
+        "change",
         "client",
         "connected",
         "downstream",
@@ -97,7 +108,8 @@ class Exchange:
         self.head = head
         self.snapshot = snapshot
         self.route = None  # type: ignore[assignment]  # until one is found
-        self.upstream: Upstream | None = None
+        self.upstream: Upstream | Reel | None = None
+        self.caching: Fetch | None = None  # what it does for the cache while a backend is asked
         client = downstream.client(snapshot)
         self._is_trusted = client.is_trusted
         request_id = None
@@ -121,9 +133,13 @@ class Exchange:
         self.connected = 0.0
         self.first_byte = 0.0
         self.attempts = Attempts()
-        self.task: asyncio.Task[None] | None = None  # that waits for a filter or for a connection
+        self._answer = None  # type: ignore[assignment]  # until it begins
+        self.task: asyncio.Task[None] | Waiter | None = None  # that waits for a filter, an answer or a connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._has_told = False  # an interim answer has gone to the client
+        self.change: JsonChange | None = None  # what the body goes through, while the head waits for it
+        self._is_due = False  # all that the head waits for is the body
+        self._held_answer: HeldAnswer | None = None
         self._is_admitted = False  # counted in the crowd of the route
         self.keeps_client = False
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
@@ -154,8 +170,12 @@ class Exchange:
         return self.downstream.is_secure
 
     def begin(self) -> None:
-        """Send the request on its way, unless a filter has yet to decide."""
+        """Send the request on its way, unless a filter has yet to decide, or a body is held."""
         if self.task is not None:
+            return
+        if self.change is not None:
+            self._is_due = True
+            self.head = json_bodies.ask_for_body(self)
             return
         if self.request_done:
             self._start_clock()
@@ -190,13 +210,22 @@ class Exchange:
         self.refuse(unavailable.reason(self.attempts.choices, now) if crowd.has_room() else crowd.full())
 
     def refuse(self, error: KairosError) -> None:
-        """Answer with an error."""
+        """Answer with an error, unless something is stored that is better than that."""
+        if self.caching is not None and self.caching.stands_in(self, error.status):
+            return
         self.reply(LocalReply.refusal(error))
 
     # What the client's connection reports.
 
     def request_body(self, data: bytes, done: bool) -> None:
         """Pass on a piece of the request's body, already framed for the backend; `done` tells that it was the last."""
+        change = self.change
+        if change is not None:
+            if not data and not done:
+                return
+            self.change = None
+            if change.is_changed:
+                self.head = json_bodies.changed_request(self.head, len(data))
         self.request_done = done
         self.request_bytes += len(data)
         if done:
@@ -210,9 +239,13 @@ class Exchange:
                 elif not done:
                     self.downstream.pause_reading()
         if self.upstream is not None:
-            self.upstream.write(data)
+            upstream = cast("Upstream", self.upstream)
+            upstream.write(data)
             if done:
-                self.upstream.await_head(self._deadline)
+                upstream.await_head(self._deadline)
+        if self._is_due:
+            self._is_due = False
+            self.begin()
 
     def client_left(self, reason: str = "client_left", error: KairosError | None = None) -> None:
         """Stop at once: nobody waits for the answer. `error` tells of a limit that was met."""
@@ -221,12 +254,12 @@ class Exchange:
             self._note(error)
         if self.status == 0:
             self.status = CLIENT_LEFT
-        self._drop_upstream()
+        self.drop_upstream()
         self._end()
 
     def request_failed(self, error: KairosError) -> None:
         """Answer a request whose body is at fault."""
-        self._drop_upstream()
+        self.drop_upstream()
         if self.status:
             self._note(error)
             self._end()
@@ -243,37 +276,109 @@ class Exchange:
             self.downstream.write(interim_head(head))
 
     def begin_response(self, head: ResponseHead) -> bool:
-        """Prepare the head for the client; it is written with the first piece of the body.
+        """Take the head of an answer.
 
         Return False if the request is sent again instead, and this answer is of no use.
         """
         plane = self.downstream.plane
         self.attempts.answered(plane.ticker.now, head.status)
         if head.status >= 400 and self.attempts.recover_from(self, head):
-            self._drop_upstream()
+            self.drop_upstream()
             self._leave_backend()
             return False
         change = self.route.response_change
         if change is not None:
             head = ResponseHead(change.apply(head.raw, self.head), self.head.method == b"HEAD")
+            head, self._held_answer = json_bodies.of_response(change, self.head, head)
+        return self._held_answer is not None or self.take_answer(head)
+
+    def take_answer(self, head: ResponseHead) -> bool:
+        """Let the client have this answer; return False if it gets one that is stored instead."""
+        self._held_answer = None
         self.attempts.accepted()
+        if self.snapshot.has_cache and head.status < 400 and self.head.method not in SAFE:
+            invalidate(self, head)
+        if self.caching is not None:
+            taken = self.caching.answered(self, head)
+            if taken is None:
+                return False
+            head = taken
+        self.begin_answer(head)
+        return True
+
+    def begin_answer(self, head: ResponseHead) -> None:
+        """Begin the answer with this head, wherever it comes from."""
         self.status = head.status
         self._held = None
-        if plane.access_log is not None:
+        if self.downstream.plane.access_log is not None:
             self.first_byte = monotonic()
         self._answer = Answer(self, head)
-        return True
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
-        self._pass_on(self._answer.piece(self, data))
+        if self._held_answer is not None:
+            data = self._held_answer.piece(self, data)
+            if not data:
+                return
+        if self.caching is not None:
+            data = self.caching.passed(data)
+        events = self._answer.events
+        if events is None:
+            self._pass_on(self._answer.piece(self, data))
+        else:
+            self._pass_on_events(events, data)
+
+    def _pass_on_events(self, events: EventStream, data: bytes) -> None:
+        whole = events.take(data)
+        if whole and self.downstream.plane.is_draining:
+            self._end_stream(data[:whole])
+        else:
+            self._pass_on(self._answer.piece(self, data))
+
+    def drain(self) -> None:
+        """End an event stream if it is between two events; anything else may finish."""
+        if self._answer is not None and self._answer.events is not None and self._answer.events.is_between:
+            self._end_stream(b"")
+
+    def _end_stream(self, data: bytes) -> None:
+        """End the answer although the backend has more: the client will ask for what follows somewhere else."""
+        self.keeps_client = False
+        self.drop_upstream()
+        if self.caching is not None:
+            self.caching.ended(self)  # this is not all of it, so nobody else gets it
+            self.caching = None
+        self.end_response(data, None)
 
     def end_response(self, data: bytes, trailers: list[tuple[bytes, bytes]] | None) -> None:
         """Pass on the last piece of the response's body, and what trailers the client can take."""
         self.upstream = None  # it may serve another exchange already: what this client does no longer concerns it
-        self._pass_on(self._answer.last_piece(self, data, trailers))
-        self._end()
-        self.downstream.exchange_ended(self.keeps_client)
+        if self._held_answer is not None:
+            body = self._held_answer.last_piece(self, data)
+            if body is None:
+                return
+            data = body
+        if self.caching is not None:
+            left = self.caching.last(self, data)
+            if left is None:
+                return
+            data = left
+        self.goes_on(self._answer.last_piece(self, data, trailers))
+
+    def goes_on(self, data: bytes) -> None:
+        """Pass on what has been made of the response's body; end with it, or let more of it come."""
+        self._pass_on(data)
+        if self._answer.is_busy():
+            return
+        if self.upstream is None:
+            self._end()
+            self.downstream.exchange_ended(self.keeps_client)
+        elif not self.downstream.is_full:
+            self.upstream.resume_reading()
+
+    def client_reads_on(self) -> None:
+        """Let more of the response come, if that is what the client has waited for."""
+        if self.upstream is not None and not (self.status and self._answer.is_busy()):
+            self.upstream.resume_reading()
 
     def _pass_on(self, data: bytes) -> None:
         if data:
@@ -398,7 +503,10 @@ class Exchange:
         if self.request_lines:
             lines += self.request_lines
         copies = self.route.copies
-        usual = copies.trusted_request if self._is_trusted else copies.request
+        if self.caching is not None and self.caching.strips:
+            copies = self.caching.cache.copies
+        is_trusted = self._is_trusted and not self.downstream.has_certificate  # then we say more than the peer may
+        usual = copies.trusted_request if is_trusted else copies.request
         data = request_head(head, self.target, host, lines, self.request_id, usual)
         if self.route.request_change is not None:
             data = self.route.request_change.head(data)
@@ -423,7 +531,8 @@ class Exchange:
         is_here = self._held is not None or self.request_bytes == len(self.head.raw)
         return is_here and not self._has_told
 
-    def _drop_upstream(self) -> None:
+    def drop_upstream(self) -> None:
+        """Break off whatever is under way to a backend."""
         if self.task is not None:
             self.task.cancel()
             self.task = None
@@ -474,6 +583,8 @@ class Exchange:
         plane = self.downstream.plane
         row = plane.row
         self._leave_backend()
+        if self.caching is not None:
+            self.caching.ended(self)
         self.attempts.end(plane.ticker.now)
         plane.in_flight -= 1
         row.add(_IN_FLIGHT, -1)

@@ -14,8 +14,10 @@ cdef class ProxyRoute:
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds
     cdef readonly Py_ssize_t column
+    cdef readonly object compressor
     cdef readonly double connect_seconds
     cdef readonly Copies copies
+    cdef readonly object cache
     cdef readonly object cors
     cdef readonly object crowd
     cdef readonly double exchange_seconds
@@ -48,6 +50,7 @@ cdef class Snapshot:
     cdef readonly Py_ssize_t fields
     cdef readonly object forwarding
     cdef readonly Py_ssize_t generation
+    cdef readonly bint has_cache
     cdef readonly Py_ssize_t head_bytes
     cdef readonly bint learns_keep_alive
     cdef readonly bytes lines

@@ -18,7 +18,9 @@ from kairos.traffic.transform import RequestChange, ResponseChange
 if TYPE_CHECKING:
     from kairos.balancing.balancer import Balancer
     from kairos.balancing.sticky import StickyCookie
+    from kairos.proxy.caching.route import RouteCache
     from kairos.proxy.crowd import Crowd
+    from kairos.proxy.encoding import Compressor
     from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
     from kairos.proxy.tunnels import Group
@@ -33,7 +35,9 @@ class ProxyRoute:
         "body_bytes",
         "body_rate",
         "body_stall_seconds",
+        "cache",
         "column",
+        "compressor",
         "connect_seconds",
         "copies",
         "cors",
@@ -73,6 +77,7 @@ class ProxyRoute:
         copies: Copies = USUAL_COPIES,
         cors: CorsPolicy | None = None,
         headers: AnswerHeaders = NO_HEADERS,
+        compressor: "Compressor | None" = None,
         request_change: RequestChange | None = None,
         response_change: ResponseChange | None = None,
         sticky: "StickyCookie | None" = None,
@@ -80,6 +85,7 @@ class ProxyRoute:
         retry: RetryPolicy | None = None,
         crowd: "Crowd | None" = None,
         is_checked: bool = False,
+        cache: "RouteCache | None" = None,
         tunnels: "Group | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
@@ -98,7 +104,9 @@ class ProxyRoute:
         self.cors = cors
         self.has_lines = cors is not None or bool(headers.secure_lines)
         self.lines, self.secure_lines = headers.lines, headers.secure_lines  # what every answer has
+        self.compressor = compressor
         self.request_change, self.response_change = request_change, response_change
+        self.cache = cache
         self.preserves_host = preserves_host
         self.sticky = sticky
         self.head_limits = limits if has_own_head_limits else None
@@ -115,7 +123,7 @@ class Snapshot:
     """An immutable generation; `entries` holds what was built from each line of its document.
 
     `checked` are the routes with backends that are asked how they are; `tunnels` are of the routes whose requests may
-    change protocols.
+    change protocols; `has_cache` tells whether any route stores answers.
     """
 
     __slots__ = (
@@ -127,6 +135,7 @@ class Snapshot:
         "fields",
         "forwarding",
         "generation",
+        "has_cache",
         "head_bytes",
         "learns_keep_alive",
         "lines",
@@ -155,6 +164,8 @@ class Snapshot:
         entries: dict[bytes, Entry],
         checked: Sequence[ProxyRoute] = (),
         tunnels: "Collection[Group]" = (),
+        *,
+        has_cache: bool = False,
     ) -> None:
         self.generation = generation
         self.settings = settings
@@ -162,6 +173,7 @@ class Snapshot:
         self.matcher: Matcher = router.matcher
         self.entries = entries
         self.checked = tuple(checked)
+        self.has_cache = has_cache
         self.tunnels = frozenset(tunnels)
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via

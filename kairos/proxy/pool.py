@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 from weakref import WeakSet, WeakValueDictionary
 
 from kairos._speedups.selection import Loads
 from kairos.balancing.latency import Latency
-from kairos.config.document import Backend, Tls
+from kairos.config.document import Backend
 from kairos.errors import Overloaded, UpstreamError
 from kairos.protocols.http1.serialize import host_line
 from kairos.proxy.connector import Connector
@@ -21,6 +21,7 @@ from kairos.shm import layout
 if TYPE_CHECKING:
     import asyncio
 
+    from kairos.config.document import Tls
     from kairos.protocols.http1.head import ResponseHead
     from kairos.proxy.exchange import Exchange
     from kairos.proxy.plane import DataPlane
@@ -39,6 +40,8 @@ QUICK_SECONDS = 1.0  # a request that was lost later has been worked on: its con
 _TRUSTED_SECONDS = TRUSTED_SECONDS
 _LAG_SECONDS = 2 * TICK_SECONDS  # how far the ticker may be behind the precise clock
 _REUSES = layout.UPSTREAM_REUSES
+
+Key: TypeAlias = "tuple[str, str, str, int, Tls | None, str | None]"
 
 
 class Pool:
@@ -261,9 +264,6 @@ class Pool:
             return
         upstream.deadline = deadline
         watched.append(upstream)
-
-
-Key = tuple[str, str, str, int, Tls | None, str | None]
 
 
 class Pools:

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -13,13 +13,16 @@ from kairos._speedups.selection import Loads
 from kairos.balancing.algorithms import Only
 from kairos.balancing.balancer import Balancer, Means, balancer
 from kairos.balancing.sticky import Sticky, StickyCookie
-from kairos.config.document import Breaker, Concurrency, Limits, Route, Settings
+from kairos.config.document import Breaker, CacheStore, Concurrency, Limits, Route, Settings
 from kairos.filters import Filter
 from kairos.protocols.http1.fields import USUAL_COPIES, Copies
 from kairos.proxy.authenticators import Authenticators, is_alike
 from kairos.proxy.builtin import ENDPOINTS, METHODS
+from kairos.proxy.caching.desk import Desk
+from kairos.proxy.caching.route import RouteCache, route_cache
 from kairos.proxy.connector import has_name
 from kairos.proxy.crowd import Crowd
+from kairos.proxy.encoding import Compressor, EncodingThreads, Threads
 from kairos.proxy.endpoints import Endpoints
 from kairos.proxy.generation import ProxyRoute, Snapshot, told_fields
 from kairos.proxy.plane import DataPlane
@@ -39,6 +42,8 @@ from kairos.security.closed import ProtocolClosed
 from kairos.security.headers import AnswerHeaders
 from kairos.shm import layout
 from kairos.shm.zone import Zone
+from kairos.traffic.caching.store import Store
+from kairos.traffic.compression import Compression
 from kairos.traffic.rate_filters import rate_filters
 from kairos.traffic.transform import RequestChange, ResponseChange
 
@@ -52,11 +57,24 @@ _log = logging.getLogger("kairos.proxy")
 class SnapshotBuilder:
     """Build snapshots from documents, reusing what the previous one has of the same lines."""
 
-    def __init__(self, plane: DataPlane, zone: Zone) -> None:
+    def __init__(
+        self,
+        plane: DataPlane,
+        zone: Zone,
+        open_store: Callable[[CacheStore], Store] | None = None,
+        threads: Threads | None = None,
+    ) -> None:
+        """`open_store` opens the place of stored answers, once a route stores any; None stores none.
+
+        `threads` are where long answers are compressed; None makes them.
+        """
+        self._open_store = open_store
+        self._desk: Desk | None = None
         self._plane = plane
         self._zone = zone
         self._pools = Pools(plane, zone)
         self._authenticators = Authenticators(plane)
+        self._threads = threads or EncodingThreads(plane.loop)
         self._told: tuple[bytes, ...] = ()  # the fields in which backends are told who was authenticated
         self.groups = Groups(plane, zone)
         self._buckets = Buckets(zone.guarded, plane.row, layout.RATE_FORGOTTEN)
@@ -85,7 +103,8 @@ class SnapshotBuilder:
         added = [entry for line, entry in entries.items() if old.get(line) is not entry]
         router = previous.router if previous is not None else Router.empty()
         router = yield from router.changed(removed, added)
-        return Snapshot(generation, settings, router, entries, checked, tunnels)
+        has_cache = any(cast("ProxyRoute", entry.destination).cache is not None for entry in entries.values())
+        return Snapshot(generation, settings, router, entries, checked, tunnels, has_cache=has_cache)
 
     def close(self) -> None:
         """Close every idle connection to a backend."""
@@ -129,8 +148,10 @@ class SnapshotBuilder:
             copies=self._copies(route),
             cors=policy,
             headers=AnswerHeaders.of(route.security_headers),
+            compressor=Compressor(Compression(route.compression), self._threads) if route.compression else None,
             request_change=RequestChange(route.request_change) if route.request_change is not None else None,
             response_change=ResponseChange(route.response_change) if route.response_change is not None else None,
+            cache=self._cache(route, settings),
         )
         _enter(targets, destination)
         if names:
@@ -170,9 +191,18 @@ class SnapshotBuilder:
             filters.append(ProtocolClosed(route.protocol))
         return filters
 
+    def _cache(self, route: Route, settings: Settings) -> RouteCache | None:
+        if route.cache is None or self._open_store is None:
+            return None
+        if self._desk is None:
+            self._desk = Desk(self._plane, self._open_store(settings.cache))
+        return route_cache(route, route.cache, self._desk, self._told)
+
     def _copies(self, route: Route) -> Copies:
         """Return what is left out of the messages of a route, because the gateway writes it itself."""
         names = AnswerHeaders.of(route.security_headers).names + (cors.NAMES if route.cors is not None else ())
+        if route.cache is not None:
+            names += (route.cache.tags_header.encode(),)
         return Copies(self._told, names) if self._told or names else USUAL_COPIES
 
     def _targets(self, route: Route, known: Known = NOTHING_KNOWN) -> list[Target]:

@@ -33,11 +33,16 @@ RETRIES = 13  # requests that were sent again after a pause
 RATE_LIMITED = 14  # requests that a rate limit refused
 RATE_DRY_RUN = 15  # requests that a rate limit would have refused
 RATE_FORGOTTEN = 16  # clients that rate limits forgot too early, for want of memory
-WEBSOCKET_BYTES_IN = 24  # from clients; of all that has changed from HTTP to another protocol
-WEBSOCKET_BYTES_OUT = 25
-WEBSOCKET_MESSAGES_IN = 26
-WEBSOCKET_MESSAGES_OUT = 27
-WEBSOCKETS = 28  # that were opened
+CACHE_REFUSED = 20  # answers that the cache could not store, because the disk or its bounds did not let it
+CACHE_EVICTED = 21  # answers that made room for others
+TLS_HANDSHAKES = 22  # with clients, that have succeeded
+TLS_RESUMED = 23  # those of them that went on with an earlier session
+TLS_FAILURES = 24  # handshakes with clients that came to nothing
+WEBSOCKET_BYTES_IN = 25  # from clients; of all that has changed from HTTP to another protocol
+WEBSOCKET_BYTES_OUT = 26
+WEBSOCKET_MESSAGES_IN = 27
+WEBSOCKET_MESSAGES_OUT = 28
+WEBSOCKETS = 29  # that were opened
 # Gauges say how things are; the supervisor zeroes those of a dead worker.
 CONNECTIONS_OPEN = 32
 IN_FLIGHT = 33
@@ -55,6 +60,8 @@ OVERFLOW_COLUMNS = 2  # one of counters, one of gauges
 ENTRY_CELLS = 4  # of the table: two of the hash, the word, one in reserve
 NAME_CELLS = 32  # of the directory: two of the hash, the length, the text
 NAME_BYTES = (NAME_CELLS - 3) * 8
+
+CACHE_CELLS = 512 + (1 << 14)  # of the response cache, in kairos.cache.words
 
 _PAGE_CELLS = 512
 
@@ -94,9 +101,14 @@ class Layout:
         return self.table + _pages(self.words * ENTRY_CELLS + 1)
 
     @property
+    def cache(self) -> int:
+        """The start of the words of the response cache."""
+        return self.guarded + _pages(self.guarded_cells)
+
+    @property
     def cells(self) -> int:
         """The size of the zone."""
-        return self.guarded + _pages(self.guarded_cells)
+        return self.cache + _pages(CACHE_CELLS)
 
     def row(self, slot: int) -> int:
         """Return the start of a slot's row."""

@@ -22,11 +22,12 @@ class Zone:
 
     What only adds up is counted in rows, one per worker, and summed by whoever asks. What must be exact across workers
     is a word of `cells` that all of them change by `fetch_add` or `compare_exchange`, or what the rate limits keep in
-    `guarded`, which has locks, and a size of `guarded_bytes`. Memory is used only where someone looked. The clocks are
-    the caller's: `started_at` in nanoseconds since 1970, `started_clock` of CLOCK_MONOTONIC.
+    `guarded`, which has locks, and a size of `guarded_bytes`. The response cache has words of its own, `cache`. Memory
+    is used only where someone looked. The clocks are the caller's: `started_at` in nanoseconds since 1970,
+    `started_clock` of CLOCK_MONOTONIC.
     """
 
-    __slots__ = ("_layout", "_memory", "_names", "_table", "cells", "fd", "guarded", "rows")
+    __slots__ = ("_layout", "_memory", "_names", "_table", "cache", "cells", "fd", "guarded", "rows")
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Zone:
             Cells(self._memory, self.fd, self._layout.row(slot), self._layout.row_cells) for slot in range(slots)
         )
         self.guarded = GuardedCells(self._memory, self.fd, self._layout.guarded, guarded)
+        self.cache = Cells(self._memory, self.fd, self._layout.cache, layout.CACHE_CELLS)
         for index, value in enumerate(unpack("=qq", os.urandom(16)), layout.HASH_KEY):
             self.cells.store(index, value)
         self.cells.store(layout.STARTED_AT, started_at)

@@ -199,6 +199,14 @@ STRICT: dict[str, Any] = {
                 "allow_private_network": True,
             },
             "security_headers": {"x_frame_options": "SAMEORIGIN", "content_security_policy": False},
+            "compression": {
+                "enabled": True,
+                "algorithms": ["gzip", "br"],
+                "types": ["text/*", "Application/*+JSON"],
+                "min_bytes": 100,
+                "levels": {"br": 5, "zstd": 4, "gzip": 9},
+                "event_streams": True,
+            },
             "request_transformation": {
                 "headers": [
                     {"action": "add", "name": "X-Forwarded-By", "value": "kairos"},

@@ -81,7 +81,11 @@ def test_true_redirects_to_the_first_port_with_tls(operator: Operator) -> None:
 
 @pytest.mark.parametrize(
     ("tls", "auth"),
-    [({}, "none"), ({"client_ca": "ca"}, "required"), ({"client_ca": "ca", "client_auth": "optional"}, "optional")],
+    [
+        ({}, "none"),
+        ({"client_ca": "ca.pem"}, "required"),
+        ({"client_ca": "ca.pem", "client_auth": "optional"}, "optional"),
+    ],
 )
 def test_who_names_authorities_asks_for_certificates(operator: Operator, tls: dict[str, Any], auth: str) -> None:
     (listener,) = operator.document(config(server={"tls": {**PAIR, **tls}})).settings.listeners
@@ -98,6 +102,9 @@ def test_who_names_authorities_asks_for_certificates(operator: Operator, tls: di
         ({"listeners": [{"systemd": "a", "unix": "a"}]}, "/server/listeners/0", 'not "unix" and "systemd"'),
         ({"listeners": [{"port": 1}, {"port": 1}]}, "/server/listeners/1", "at the same place"),
         ({"port": 1, "listeners": [{"port": 1}]}, "/server/listeners/0", "at the same place"),
+        ({"listeners": [{"port": 1}, {"port": 1, "host": "127.0.0.1"}]}, "/server/listeners/1", "all of IPv4"),
+        ({"listeners": [{"port": 1}, {"port": 1, "host": "::"}]}, "/server/listeners/1", "all addresses"),
+        ({"listeners": [{"systemd": "a"}, {"systemd": "a"}]}, "/server/listeners/1", "at the same place"),
         ({"listeners": [{"unix": "a"}, {"unix": "a"}]}, "/server/listeners/1", "at the same place"),
         (
             {"listeners": [{"port": 1, "tls": PAIR, "redirect_to_https": True}]},
@@ -108,6 +115,21 @@ def test_who_names_authorities_asks_for_certificates(operator: Operator, tls: di
             {"listeners": [{"port": 1, "proxy_protocol": True}]},
             "/server/listeners/0/proxy_protocol",
             "trusted proxies only",
+        ),
+        (
+            {"listeners": [{"port": 1, "proxy_protocol": True}], "trusted_proxies": ["unix:"]},
+            "/server/listeners/0/proxy_protocol",
+            "none for this listener",
+        ),
+        (
+            {"listeners": [{"unix": "a", "proxy_protocol": True}], "trusted_proxies": ["10.0.0.0/8"]},
+            "/server/listeners/0/proxy_protocol",
+            "none for this listener",
+        ),
+        (
+            {"listeners": [{"systemd": "a", "proxy_protocol": True}]},
+            "/server/listeners/0/proxy_protocol",
+            "none for this listener",
         ),
         ({"listeners": [{"port": 1, "redirect_to_https": 0}]}, "/server/listeners/0/redirect_to_https", "or a port"),
         ({"listeners": [{"unix": "a" * 108}]}, "/server/listeners/0/unix", "at most 107 bytes"),
@@ -144,7 +166,7 @@ def test_what_cannot_be_is_an_error(operator: Operator, server: dict[str, Any], 
     [
         ({"listeners": [{"unix": "a", "host": "::1"}]}, "/server/listeners/0/host"),
         ({"listeners": [{"port": 1, "mode": "0600"}]}, "/server/listeners/0/mode"),
-        ({"tls": {**PAIR, "client_ca": "ca", "client_auth": "none"}}, "/server/tls/client_ca"),
+        ({"tls": {**PAIR, "client_ca": "ca.pem", "client_auth": "none"}}, "/server/tls/client_ca"),
         ({"tls": {**PAIR, "min_version": "1.3", "ciphers": ["A-B"]}}, "/server/tls/ciphers"),
     ],
 )
@@ -156,6 +178,18 @@ def test_what_has_no_effect_is_a_warning(operator: Operator, server: dict[str, A
 
 def test_any_number_of_listeners_may_leave_the_port_to_the_system(operator: Operator) -> None:
     assert operator.findings(listening({"port": 0}, {"port": 0})) == ()
+
+
+def test_listeners_at_other_addresses_of_the_same_port_are_fine(operator: Operator) -> None:
+    hosts = ("127.0.0.1", "127.0.0.2", "::1")
+    assert operator.findings(listening(*({"port": 1, "host": host} for host in hosts))) == ()
+    assert operator.findings(listening({"port": 1}, {"port": 1, "host": "::1"})) == ()
+
+
+@pytest.mark.parametrize("peer", ["unix:", "10.0.0.0/8"])
+def test_what_kind_of_socket_systemd_opens_is_not_known(operator: Operator, peer: str) -> None:
+    given = listening({"systemd": "a", "proxy_protocol": True}, trusted_proxies=[peer])
+    assert operator.findings(given) == ()
 
 
 def test_a_wrong_value_is_not_reported_twice(operator: Operator) -> None:

@@ -11,8 +11,13 @@ from typing import Any
 import pytest
 import uvloop
 
+from kairos.config.document import Settings
+from kairos.config.listening import Listener as ConfigListener
+from kairos.proxy.generation import Snapshot
 from kairos.proxy.listener import BATCH, PAUSE_SECONDS, Listener, most_for_clients
+from kairos.proxy.listener_options import ListenerOptions
 from kairos.proxy.plane import DataPlane
+from kairos.routing.router import Router
 from kairos.shm import layout
 from tests.fakes import ManualClock
 from tests.proxy.world import plane_on
@@ -93,6 +98,36 @@ def test_who_has_connected_before_the_close_is_served(
             client.close()
 
     loop.run_until_complete(scenario())
+
+
+def test_where_a_proxy_header_is_wanted_the_client_is_who_it_names(
+    loop: asyncio.AbstractEventLoop, plane: DataPlane, listening: socket.socket
+) -> None:
+    plane.snapshot = Snapshot(1, Settings(trusted_proxies=("127.0.0.0/8",)), Router.empty(), {})
+    listener = Listener(plane, listening, options=ListenerOptions(ConfigListener(proxy_protocol=True)))
+
+    async def scenario() -> set[str]:
+        listener.start()
+        with (
+            socket.create_connection(listening.getsockname()) as spoken_for,
+            socket.create_connection(listening.getsockname()) as silent,
+        ):
+            spoken_for.sendall(b"PROXY TCP4 203.0.113.9 192.0.2.1 1 2\r\n")
+            silent.sendall(b"PROXY ")
+            await accepted(plane, 1)
+            addresses = {downstream.address for downstream in plane.downstreams}
+            listener.close()
+            await all_gone(plane)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert listener.is_starting  # the silent one
+            listener.abort()
+            assert not listener.is_starting
+            silent.settimeout(30)
+            assert silent.recv(1) == b""
+        return addresses
+
+    assert loop.run_until_complete(scenario()) == {"203.0.113.9"}
 
 
 class FakeSocket:

@@ -21,6 +21,7 @@ from kairos.routing.router import Router
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from tests.fakes import FakeTransport, ManualClock
+from tests.proxy.caching.stores import MemoryStore
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 RESPONSES = range(layout.RESPONSES_1XX, layout.RESPONSES_5XX + 1)
@@ -182,6 +183,33 @@ class ManualLoop(asyncio.SelectorEventLoop):
         return peer.transport, peer.protocol
 
 
+class ManualThreads:
+    """Threads that do their jobs at once, or if they are slow when the test says so."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.is_slow = False
+        self.waiting: list[tuple[asyncio.Future[bytes], Callable[[], bytes]]] = []
+        self.done = 0
+
+    def run(self, job: Callable[[], bytes]) -> "asyncio.Future[bytes]":
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self.waiting.append((future, job))
+        if not self.is_slow:
+            self.work()
+        return future
+
+    def work(self) -> None:
+        """Do what waits; the loop hears of it later."""
+        waiting, self.waiting = self.waiting, []
+        for future, job in waiting:
+            self.done += 1
+            try:
+                future.set_result(job())
+            except Exception as error:  # noqa: BLE001 - as an executor does
+                future.set_exception(error)
+
+
 class Names:
     """A name server that knows the names of a world."""
 
@@ -209,7 +237,9 @@ class World:
         self.asked: list[str] = []
         hosts = Hosts(self.loop, lambda _: Names(self))
         self.plane = DataPlane(self.loop, self.zone.row(0), self.clock(), hosts, self.clock)
-        self.builder = SnapshotBuilder(self.plane, self.zone)
+        self.store = MemoryStore()
+        self.threads = ManualThreads(self.loop)
+        self.builder = SnapshotBuilder(self.plane, self.zone, lambda _: self.store, self.threads)
         self.peers: list[Peer] = []
         self.servers: dict[tuple[str, int], Server] = {}
         self.plane.ticker.start()

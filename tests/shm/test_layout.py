@@ -9,7 +9,7 @@ COUNTERS = (
     *("CONNECTIONS_ACCEPTED", "REQUESTS", "LOCAL_REPLIES", "BYTES_IN", "BYTES_OUT"),
     *("RESPONSES_1XX", "RESPONSES_2XX", "RESPONSES_3XX", "RESPONSES_4XX", "RESPONSES_5XX"),
     *("UPSTREAM_CONNECTS", "UPSTREAM_REUSES", "UPSTREAM_FAILURES"),
-    *("RETRIES", "RATE_LIMITED", "RATE_DRY_RUN", "RATE_FORGOTTEN"),
+    *("RETRIES", "RATE_LIMITED", "RATE_DRY_RUN", "RATE_FORGOTTEN", "CACHE_REFUSED", "CACHE_EVICTED"),
 )
 GAUGES = ("CONNECTIONS_OPEN", "IN_FLIGHT", "UPSTREAM_OPEN", "LIVE_GENERATIONS", "LIVE_GENERATION", "HEARTBEAT", "PID")
 
@@ -41,7 +41,8 @@ def test_the_parts_lie_one_after_the_other(slots: int, columns: int) -> None:
     assert zone.row_cells > layout.COLUMNS + columns
     assert zone.names == zone.row(slots)
     assert zone.table >= zone.names + columns * layout.NAME_CELLS
-    assert zone.cells > zone.table + 16 * layout.ENTRY_CELLS
+    assert zone.guarded > zone.table + 16 * layout.ENTRY_CELLS
+    assert zone.cells >= zone.cache + layout.CACHE_CELLS
 
 
 def test_rows_start_on_pages_of_their_own() -> None:

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import Block, Prefixed, SecretText
+from kairos.config.model.caching import Cache
+from kairos.config.model.compression import Compression
 from kairos.config.model.discovery import Discovery
 from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
@@ -65,6 +67,8 @@ class Config(Block):
     """Which programs may not ask, and which types a body may have."""
     security_headers: SecurityHeaders | None = None
     """Headers that tell browsers what a page may do; null leaves them to the backends."""
+    compression: Compression | None = None
+    """Which answers are compressed for clients that accept it; null compresses none."""
     limits: Limits | None = None
     """How large requests may be, and how many there may be at a time; null takes the defaults."""
     timeouts: Timeouts | None = None
@@ -77,6 +81,8 @@ class Config(Block):
     """When a backend that keeps failing is left alone; null takes the defaults."""
     outlier_detection: OutlierDetection | None = None
     """When a backend whose answers are errors is taken out; null takes the defaults."""
+    cache: Cache | None = None
+    """Where answers are kept that routes store; null takes the defaults."""
     metrics: Metrics | None = None
     """The Prometheus endpoint."""
     ai: Ai | None = None

@@ -161,7 +161,8 @@ class Listener(Block):
     """Speak HTTPS with these certificates."""
     redirect_to_https: Redirect = False
     """Send every request to the same URL with https: true for the port of the first listener with `tls`, or 443 if
-    there is none; or the port of HTTPS as clients see it. `/health`, `/ready` and `/live` are answered."""
+    there is none; or the port of HTTPS as clients see it. `/health`, `/ready` and `/live` are answered, and whoever has
+    come by HTTPS to a trusted proxy is."""
     proxy_protocol: bool = False
     """Whether each connection begins with a header of the PROXY protocol, version 1 or 2, that tells the client's
     address. It has to come from one of `trusted_proxies`; any other connection is closed."""

@@ -10,6 +10,8 @@ from kairos.config.hosts import backend_target, canonical_pattern
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
+from kairos.config.model.caching import RouteCache
+from kairos.config.model.compression import Compression
 from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList, Auth, RequestChecks
@@ -245,10 +247,14 @@ class Router(Block):
     """Which pages of other origins may call; null takes what the gateway has."""
     security_headers: SecurityHeaders | None = None
     """Headers that tell browsers what a page may do, where they differ from the gateway's."""
+    compression: Compression | None = None
+    """Which answers are compressed; null takes what the gateway has."""
     request_transformation: RequestTransformation | None = None
     """Changes to the request."""
     response_transformation: ResponseTransformation | None = None
     """Changes to the response."""
+    cache: RouteCache | None = None
+    """Store answers, so that later requests need no backend; null stores none."""
     ai_policy: AiPolicy | None = None
     """Let a language model choose the backend."""
 

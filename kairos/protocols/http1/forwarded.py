@@ -15,7 +15,7 @@ def told_lines(chain: bytes, scheme: bytes, host: bytes) -> bytes:
 
 def tells_https(lines: bytes) -> bool:
     """Say whether such lines tell that the client speaks TLS, to us or to a proxy that is trusted."""
-    return b"X-Forwarded-Proto: https\r\n" in lines
+    return b"\r\nX-Forwarded-Proto: https\r\n" in lines or lines.startswith(b"X-Forwarded-Proto: https\r\n")
 
 
 def forwarded_line(earlier: bytes | None, peer: str, scheme: bytes, host: bytes) -> bytes:

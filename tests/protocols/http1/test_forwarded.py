@@ -2,14 +2,23 @@
 
 import pytest
 
-from kairos.protocols.http1.forwarded import acceptable_request_id, forwarded_line, told_lines, via_line
+from kairos.protocols.http1.forwarded import acceptable_request_id, forwarded_line, tells_https, told_lines, via_line
 
 
 def test_the_x_forwarded_fields() -> None:
     assert told_lines(b"203.0.113.9, 10.0.0.1", b"https", b"example.com") == (
         b"X-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: example.com\r\n"
     )
+    assert told_lines(b"", b"http", b"a") == b"X-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\n"
     assert told_lines(b"::1", b"http", b"") == b"X-Forwarded-For: ::1\r\nX-Forwarded-Proto: http\r\n"
+
+
+def test_https_is_what_the_scheme_says_and_nothing_else() -> None:
+    pretended = b"X-Forwarded-Proto: https"
+    for chain in (b"", b"192.0.2.1"):
+        assert tells_https(told_lines(chain, b"https", b"a"))
+        assert not tells_https(told_lines(chain, b"http", pretended))
+    assert not tells_https(told_lines(pretended, b"http", b""))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Under which keys answers are stored (RFC 9111 sections 2 and 4.1)."""
+
+import re
+from functools import lru_cache
+from hashlib import blake2b
+from operator import itemgetter
+from urllib.parse import unquote_to_bytes
+
+from kairos.protocols.http1.head import RequestHead
+from kairos.traffic.caching.answers import Variants
+
+_PORT = re.compile(rb":[0-9]*\Z")
+_BLANKS = re.compile(rb"[ \t]*,[ \t]*")
+_first = itemgetter(0)
+
+
+class Keys:
+    """How a route makes the keys of its answers.
+
+    `identity` tells routes apart whose backends answer differently. `query` are the parameters that count; None counts
+    the query as it is. `by_host` tells whether each host name has its own answers.
+    """
+
+    __slots__ = ("_by_host", "_http", "_https", "_query")
+
+    def __init__(self, identity: bytes, query: tuple[str, ...] | None, *, by_host: bool) -> None:
+        self._http = identity + b"http "
+        self._https = identity + b"https "
+        self._query = None if query is None else frozenset(name.encode() for name in query)
+        self._by_host = by_host
+
+    def key(self, host: bytes, target: bytes, is_secure: bool) -> bytes:
+        """Return the key of a target in the normal form in which the backend gets it."""
+        if self._query is not None:
+            target = _chosen(target, self._query)
+        scheme = self._https if is_secure else self._http
+        return scheme + host.lower() + target if self._by_host else scheme + target
+
+
+def place(host: bytes, path: bytes) -> bytes:
+    """Return what a purge calls an answer: its host without the port, and its path as clients write it."""
+    return _PORT.sub(b"", host.lower()) + path
+
+
+def variant_key(variants: Variants, request: RequestHead) -> bytes:
+    """Return the key of the variant that a request selects."""
+    fields = variants.fields
+    digest = blake2b(digest_size=16)
+    for name, value in zip(fields.names, fields.values(request.raw), strict=True):
+        text = b"-" if value is None else b"+" + normal_value(name, value)
+        digest.update(b"%d:%b" % (len(text), text))
+    return variants.name + digest.digest()
+
+
+@lru_cache(maxsize=4096)
+def normal_value(name: bytes, value: bytes) -> bytes:
+    """Return a field's value in a form that is the same for values that mean the same (RFC 9111 section 4.1)."""
+    if name != b"accept-encoding":
+        return _BLANKS.sub(b",", value)
+    # Tokens without regard to case, and without an order beside that of their weights.
+    members = {b"".join(member.split()).lower() for member in value.split(b",")} - {b""}
+    return b",".join(sorted(members))
+
+
+def _chosen(target: bytes, names: frozenset[bytes]) -> bytes:
+    """Return a target with those parameters of its query that count, in order of their names."""
+    path, _, query = target.partition(b"?")
+    if not query or not names:
+        return path
+    pairs = [(name, pair) for pair in query.split(b"&") if (name := _name(pair)) in names]
+    pairs.sort(key=_first)  # those of one name stay in their order
+    return path + b"?" + b"&".join([pair for _, pair in pairs]) if pairs else path
+
+
+def _name(pair: bytes) -> bytes:
+    """Return the name of a parameter as a backend reads it: one that is written otherwise must not slip through."""
+    return unquote_to_bytes(pair.partition(b"=")[0].replace(b"+", b" "))
