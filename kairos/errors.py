@@ -67,6 +67,17 @@ class BadRequest(KairosError):
         self.limit = limit
 
 
+class MisdirectedRequest(KairosError):
+    """The request is for another name than the one that the client's certificate was asked for."""
+
+    kind = "misdirected_request"
+    side = Side.DOWNSTREAM
+    status = 421
+
+    def __init__(self) -> None:
+        super().__init__("This connection is for another host: open one that names this host in its TLS handshake")
+
+
 class PayloadTooLarge(KairosError):
     """The body of the request is longer than the limit."""
 

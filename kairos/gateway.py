@@ -5,10 +5,11 @@ import logging
 import random
 import socket
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
+from types import MappingProxyType
 from typing import TypeVar
 from weakref import WeakSet
 
@@ -22,10 +23,13 @@ from kairos.health.probe import probe
 from kairos.observability import logs
 from kairos.proxy.access_log import AccessLog
 from kairos.proxy.generation import Snapshot
+from kairos.proxy.handshakes import leave_names_out_of_the_log
+from kairos.proxy.identities import Identities, TlsRules
 from kairos.proxy.listener import Listener
 from kairos.proxy.listener_options import ListenerOptions
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.snapshot import SnapshotBuilder
+from kairos.proxy.tunnels import Farewell
 from kairos.routing.router import Entry
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -34,7 +38,10 @@ SLICE_SECONDS = 0.002  # the longest that building a snapshot keeps requests wai
 LEARN_SECONDS = 2.0  # that new host names may take; those that are not known by then are resolved by who needs them
 RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
+FAREWELL_SHARE = 0.5  # of a drain: so long it may take to tell all WebSockets
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
+
+NO_IDENTITIES: Mapping[listening.Listener, Identities] = MappingProxyType({})
 
 T = TypeVar("T")
 _log = logging.getLogger("kairos.gateway")
@@ -52,7 +59,17 @@ class Gateway:
     `slot` is the worker's row in the zone; nobody else writes to it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, zone: Zone, slot: int) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        zone: Zone,
+        slot: int,
+        identities: Mapping[listening.Listener, Identities] = NO_IDENTITIES,
+    ) -> None:
+        """`identities` are what the listeners show that speak TLS."""
+        self._identities = identities
+        if identities:
+            leave_names_out_of_the_log()
         self._loop = loop
         self._zone = zone
         self._row = zone.row(slot)
@@ -101,6 +118,7 @@ class Gateway:
         self._plane.snapshot = snapshot
         if self._store is not None:
             self._store.bounds = _bounds(settings.cache)
+        self._builder.groups.follow(snapshot.tunnels)
         self._follow(settings.listeners)
         self._checker.follow(snapshot.checked, self._plane.ticker.now)
         self._row.store(layout.LIVE_GENERATION, snapshot.generation)
@@ -112,7 +130,7 @@ class Gateway:
         """Accept clients."""
         self._plane.is_ready = True
         places = list(dict.fromkeys(place for place, _ in sockets))
-        options = {place: ListenerOptions(place) for place in places}
+        options = {one: ListenerOptions(one, self._identities.get(one)) for one in places}
         self._places, self._options = places, list(options.values())
         if self._snapshot is not None:
             self._follow(self._snapshot.settings.listeners)
@@ -126,6 +144,18 @@ class Gateway:
         self._places = listening.renewed(self._places, listeners)
         for options, listener in zip(self._options, self._places, strict=True):
             options.follow(listener)
+
+    def certify(self, listener: int, rules: bytes) -> None:
+        """Show other certificates at the listener of this number, from the next handshake on.
+
+        `rules` are those of TlsRules, encoded.
+        """
+        try:
+            for identities in self._identities.values():
+                if identities.number == listener:
+                    identities.follow(TlsRules.decode(rules))
+        except (OSError, ValueError) as error:  # the supervisor could; this process may have no descriptors left
+            _log.error("new certificates cannot be taken over, and those before stay in use: %s", error)
 
     def unready(self) -> None:
         """Let /ready say 503, and serve on."""
@@ -141,16 +171,20 @@ class Gateway:
         await asyncio.sleep(min(LAST_HANDSHAKE_SECONDS, seconds))
         for listener in self._listeners:
             listener.close()
+        farewell, began = Farewell(plane, seconds * FAREWELL_SHARE), self._loop.time()
         while self._is_serving() and self._loop.time() < deadline:
             for downstream in list(plane.downstreams):
                 downstream.drain(plane.ticker.now)
+            farewell.tell(self._loop.time() - began)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
-        if plane.downstreams:
-            _log.warning("%d connections are broken off at the end of the drain", len(plane.downstreams))
+        if left := len(plane.downstreams) + len(plane.tunnels):
+            _log.warning("%d connections are broken off at the end of the drain", left)
         for listener in self._listeners:
             listener.abort()
         for downstream in list(plane.downstreams):
             downstream.abort_with_exchange("drain_deadline")
+        for tunnel in list(plane.tunnels):
+            tunnel.abort()
         self._builder.close()
         if self._store is not None:
             self._store.close()
@@ -160,7 +194,8 @@ class Gateway:
         self._switch_access_log(None)
 
     def _is_serving(self) -> bool:
-        return bool(self._plane.downstreams) or any(listener.is_starting for listener in self._listeners)
+        plane = self._plane
+        return bool(plane.downstreams or plane.tunnels) or any(listener.is_starting for listener in self._listeners)
 
     def reopen_logs(self) -> None:
         """Open the access log anew by its name."""

@@ -11,7 +11,7 @@ from kairos.cli.values import one_line
 from kairos.workers.children import flush_streams
 from kairos.workers.errors import StartError
 
-COMMANDS = ("run", "check", "schema", "hash-password", "version")
+COMMANDS = ("run", "check", "schema", "hash-password", "cert", "version")
 DEFAULT_COMMAND = "run"
 
 

@@ -12,7 +12,7 @@ import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
 from kairos.config.listening import Listener
-from kairos.config.policies import AccessList, Cache, Cors, RequestChecks
+from kairos.config.policies import AccessList, Cache, Compression, Cors, RequestChecks, WebSocket
 from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
@@ -266,9 +266,12 @@ class Route:
     """None leaves CORS to the backend."""
     security_headers: tuple[tuple[str, str | None], ...] = ()
     """Names with values; None for a header that is taken away."""
+    compression: Compression | None = None
     request_change: Transformation | None = None
     response_change: Transformation | None = None
     cache: Cache | None = None
+    websocket: WebSocket | None = None
+    """None where no request may change protocols."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -365,6 +368,8 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
     ("checks", RequestChecks),
     ("cors", Cors),
     ("cache", Cache),
+    ("compression", Compression),
+    ("websocket", WebSocket),
 )
 """The blocks of a route that may be absent."""
 

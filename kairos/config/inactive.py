@@ -23,27 +23,13 @@ class Inactive:
 
 INACTIVE = (
     *(
-        inactive
-        for where in ("/server/tls", "/server/listeners/*/tls")
-        for inactive in (
-            Inactive(where + "/client_ca", protects=True),
-            Inactive(where, effect="the listener speaks plain HTTP"),
-        )
-    ),
-    *(
         Inactive(pattern + "/enable_redis", harmless=(False,), effect="every gateway counts for itself")
         for where in ("/rate_limit", "/routers/*/rate_limit")
         for pattern in (where, where + "/strategy/Composite/*")
     ),
-    *(
-        Inactive(where + "/strict_transport_security", harmless=(False, True), effect="it is sent over TLS only")
-        for where in ("/security_headers", "/routers/*/security_headers")
-    ),
     Inactive("/ai"),
     Inactive("/metrics", has_switch=True),
-    Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),
-    Inactive("/routers/*/request_transformation/json_body", protects=True),
-    Inactive("/routers/*/response_transformation/json_body", protects=True),
+    Inactive("/routers/*/protocol", harmless=("http", "websocket"), effect="such a route answers 501"),
     Inactive("/routers/*/ai_policy", has_switch=True),
 )
 

@@ -20,7 +20,7 @@ def listeners(server: Server, folder: Path) -> tuple[Listener, ...]:
     written = [listener(block, server, folder) for block in server.listeners]
     if written and server.model_fields_set.isdisjoint(CLASSIC):
         return tuple(written)
-    return (Listener(server.host, server.port, tls=tls(server.tls, folder)), *written)
+    return (Listener(server.host, server.port, tls=_tls(server.tls, folder)), *written)
 
 
 def listener(block: model.Listener, server: Server, folder: Path) -> Listener:
@@ -32,7 +32,7 @@ def listener(block: model.Listener, server: Server, folder: Path) -> Listener:
         unix=None if block.unix is None else _absolute(block.unix, folder),
         mode=int(block.mode, 8),
         systemd=block.systemd,
-        tls=tls(block.tls, folder),
+        tls=_tls(block.tls, folder),
         redirect=https_port(server) if block.redirect_to_https is True else (block.redirect_to_https or None),
         proxy_protocol=block.proxy_protocol,
     )
@@ -45,10 +45,8 @@ def https_port(server: Server) -> int:
     return next(filter(None, ports), HTTPS_PORT)
 
 
-def tls(block: model.Tls | None, folder: Path) -> ListenerTls | None:
-    """Return how a listener speaks TLS; None if it does not."""
-    if block is None:
-        return None
+def tls(block: model.Tls, folder: Path) -> ListenerTls:
+    """Return how a listener speaks TLS."""
     return ListenerTls(
         certificates=tuple(
             Certificate(_absolute(one.cert_file, folder), _absolute(one.key_file, folder), tuple(one.hosts))
@@ -66,6 +64,10 @@ def certificates(block: model.Tls) -> list[model.Certificate]:
     if block.cert_file is None or block.key_file is None:
         return block.certificates
     return [model.Certificate(cert_file=block.cert_file, key_file=block.key_file), *block.certificates]
+
+
+def _tls(block: model.Tls | None, folder: Path) -> ListenerTls | None:
+    return None if block is None else tls(block, folder)
 
 
 def _absolute(name: str, folder: Path) -> str:

@@ -16,6 +16,7 @@ from kairos.config.environment import Environment, secrets_beside
 from kairos.config.findings import Check, ConfigRefused, Draft, Finding, JsonPath, Problem, value_at
 from kairos.config.inactive import inactive_settings
 from kairos.config.key_sets import KeySets, unusable_key_sets
+from kairos.config.listener_files import unusable_listener_files
 from kairos.config.listeners import listener_problems
 from kairos.config.model import Config
 from kairos.config.normalise import Overrides, normalise, outline
@@ -76,6 +77,7 @@ def load(
     drafts += news(catalogue(validated), drafts, validated)
     drafts += news(policies(validated), drafts, validated)
     drafts += news(listener_problems(validated), drafts, validated)
+    drafts += news(unusable_listener_files(validated, path.parent), drafts, validated)
     authorities = Authorities(path.parent)
     drafts += news(unusable_authorities(validated, authorities), drafts, validated)
     certificates = ClientCertificates(path.parent)

@@ -19,6 +19,7 @@ from kairos.config.bounds import (
     route_limits,
     route_timeouts,
     timeouts,
+    websocket,
 )
 from kairos.config.client_certificates import ClientCertificates, pair_of
 from kairos.config.document import Backend, Document, HashOn, Route, Settings, Sticky, Tls
@@ -30,7 +31,7 @@ from kairos.config.model import Config
 from kairos.config.model.balancing import StickySessions
 from kairos.config.model.router import BackendTls, Router
 from kairos.config.model.traffic import Limits
-from kairos.config.policy_blocks import access_lists, cache, cors, request_checks, security_headers
+from kairos.config.policy_blocks import access_lists, cache, compression, cors, request_checks, security_headers
 from kairos.config.transform_blocks import request_change, response_change
 from kairos.config.validate import Validated
 
@@ -148,7 +149,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
     return Route(
         external_path=router.external_path,
         internal_path=router.internal_path,
-        methods=tuple(dict.fromkeys(router.methods)),
+        methods=tuple(dict.fromkeys((*router.methods, "GET") if router.protocol == "websocket" else router.methods)),
         backends=backends,
         hosts=tuple(dict.fromkeys(router.hosts)),
         protocol=router.protocol,
@@ -172,9 +173,11 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         checks=request_checks(config.request_checks, router.request_checks),
         cors=cors(config.cors if router.cors is None else router.cors),
         security_headers=security_headers(config.security_headers, router.security_headers),
+        compression=compression(config.compression if router.compression is None else router.compression),
         request_change=request_change(router.request_transformation),
         response_change=response_change(router.response_transformation),
         cache=cache(router.cache),
+        websocket=websocket(router, config.websocket, route_timeouts(router.timeouts, whole.timeouts).body_stall),
     )
 
 

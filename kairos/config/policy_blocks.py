@@ -5,6 +5,7 @@ import sys
 from kairos.config import policies
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.caching import RouteCache
+from kairos.config.model.compression import Compression
 from kairos.config.model.security import AccessList, RequestChecks
 
 
@@ -70,4 +71,19 @@ def cache(block: RouteCache | None) -> policies.Cache | None:
         obeys_clients=block.obey_client_cache_control,
         tags_header=block.tags_header,
         purge_from=tuple(dict.fromkeys(block.purge_from)),
+    )
+
+
+def compression(block: Compression | None) -> policies.Compression | None:
+    """Return what is compressed; None is nothing."""
+    if block is None or not block.enabled:
+        return None
+    return policies.Compression(
+        algorithms=tuple(dict.fromkeys(block.algorithms)),
+        types=tuple(dict.fromkeys(block.types)),
+        min_bytes=block.min_bytes,
+        br_level=block.levels.br,
+        zstd_level=block.levels.zstd,
+        gzip_level=block.levels.gzip,
+        event_streams=block.event_streams,
     )

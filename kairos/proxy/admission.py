@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from kairos.errors import BadRequest, KairosError, Overloaded, PayloadTooLarge
+from kairos.errors import BadRequest, KairosError, MisdirectedRequest, Overloaded, PayloadTooLarge
 from kairos.filters import LocalReply, WaitingFilter
 from kairos.proxy import limits, preflight, redirect
 from kairos.proxy.caching import purge
@@ -21,7 +21,10 @@ def find_route(exchange: "Exchange") -> bool:
         _begin_lines(exchange)
         exchange.reply(redirect.to_https(head, https_port))
         return False
+    expected = exchange.downstream.server_name
     try:
+        if expected and redirect.name_of(head.host).lower().rstrip(b".") != expected:
+            raise MisdirectedRequest
         if exchange.downstream.plane.in_flight > snapshot.requests:
             raise Overloaded(snapshot.requests)
         if head.target == b"*":

@@ -3,6 +3,7 @@ cimport cython
 
 @cython.final
 cdef class RequestBody:
+    cdef object _change
     cdef object _chunks
     cdef bytes _connection
     cdef Py_ssize_t _left

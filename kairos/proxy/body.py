@@ -1,21 +1,31 @@
 """The body of a request: where it ends, and how it is framed for a backend."""
 
+from typing import TYPE_CHECKING
+
 from kairos.errors import BadRequest, PayloadTooLarge
 from kairos.protocols.http1 import chunked
 from kairos.protocols.http1.chunked import ChunkedReader, MalformedChunk
 from kairos.protocols.http1.fields import trailer_section
+from kairos.traffic.transform_json import UnfitBody
+
+if TYPE_CHECKING:
+    from kairos.traffic.transform_json import JsonChange
 
 
 class RequestBody:
     """A body that arrives in pieces. `left` is the number of bytes still to come, or CHUNKED (negative)."""
 
-    __slots__ = ("_chunks", "_connection", "_left", "_most", "is_complete", "received")
+    __slots__ = ("_change", "_chunks", "_connection", "_left", "_most", "is_complete", "received")
 
-    def __init__(self, left: int, most: int, connection: bytes | None = None) -> None:
+    def __init__(
+        self, left: int, most: int, connection: bytes | None = None, change: "JsonChange | None" = None
+    ) -> None:
         """`most` is how long a chunked body may be; a counted one has been checked by its length.
 
-        `connection` is the value of the request's Connection field.
+        `connection` is the value of the request's Connection field, `change` what the body goes through. A body that
+        comes out changed is not chunked.
         """
+        self._change = change
         self._connection = connection
         self._left = left
         self._most = most
@@ -35,7 +45,7 @@ class RequestBody:
         self._left -= len(data)
         self.received += len(data)
         self.is_complete = self._left == 0
-        return data, len(data)
+        return data if self._change is None else self._changed(self._change, data), len(data)
 
     def _feed_chunks(self, chunks: ChunkedReader, data: bytes) -> tuple[bytes, int]:
         try:
@@ -45,8 +55,19 @@ class RequestBody:
         self.received += sum(map(len, pieces))
         if self.received > self._most:
             raise PayloadTooLarge(self.received, self._most)
+        self.is_complete = chunks.is_complete
+        if self._change is not None:
+            pieces = [self._changed(self._change, b"".join(pieces))]
+            if self._change.is_changed:
+                return pieces[0], used
         framed = chunked.encode(pieces)
         if chunks.is_complete:
-            self.is_complete = True
             framed += chunked.last_chunk(trailer_section(chunks.trailers, self._connection, drops_underscores=True))
         return framed, used
+
+    def _changed(self, change: "JsonChange", data: bytes) -> bytes:
+        try:
+            passed = change.feed(data)
+            return passed + change.finish() if self.is_complete else passed
+        except UnfitBody as error:
+            raise error.as_request() from None

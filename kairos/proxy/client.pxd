@@ -3,6 +3,7 @@ cimport cython
 
 @cython.final
 cdef class Client:
+    cdef bytes _certificate
     cdef object _forwarding
     cdef bytes _host
     cdef bytes _lines

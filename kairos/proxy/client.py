@@ -28,10 +28,14 @@ class Forwarding:
 class Client:
     """The peer of one connection, under one generation's rules."""
 
-    __slots__ = ("_forwarding", "_host", "_lines", "_scheme", "address", "is_trusted")
+    __slots__ = ("_certificate", "_forwarding", "_host", "_lines", "_scheme", "address", "is_trusted")
 
-    def __init__(self, forwarding: Forwarding, address: str, scheme: bytes = b"http") -> None:
+    def __init__(
+        self, forwarding: Forwarding, address: str, scheme: bytes = b"http", certificate: bytes = b""
+    ) -> None:
+        """`certificate` are the lines about the one that the peer has shown."""
         self.address = address
+        self._certificate = certificate
         self.is_trusted = forwarding.peers.trusts(address)
         self._forwarding = forwarding
         self._scheme = scheme
@@ -62,4 +66,4 @@ class Client:
         lines = told_lines(addresses, scheme, told_host)
         if self._forwarding.with_forwarded:
             lines += forwarded_line(forwarded, self.address, self._scheme, host)
-        return lines + self._forwarding.via
+        return lines + self._forwarding.via + self._certificate

@@ -19,6 +19,7 @@ cdef double _NEVER
 cdef class Downstream:
     cdef RequestBody _body
     cdef bytes _buffer
+    cdef bytes _certificate
     cdef Client _client
     cdef Exchange _exchange
     cdef int _fd
@@ -26,7 +27,6 @@ cdef class Downstream:
     cdef double _head_deadline
     cdef double _idle_since
     cdef bint _is_closing
-    cdef bint _is_full
     cdef bint _is_processing
     cdef bint _is_reading
     cdef Progress _progress
@@ -37,12 +37,16 @@ cdef class Downstream:
     cdef Py_ssize_t _written
     cdef readonly str address
     cdef public double deadline
+    cdef readonly bint has_certificate
+    cdef readonly bint is_full
     cdef readonly bint is_secure
     cdef readonly ListenerOptions listener
     cdef public set owns
     cdef readonly DataPlane plane
+    cdef readonly bytes server_name
 
     cpdef Client client(self, Snapshot snapshot)
+    cpdef bint serves(self, Exchange exchange) except -1
     cpdef write(self, bytes data)
     cpdef pause_reading(self)
     cpdef resume_reading(self)

@@ -8,7 +8,7 @@ from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
 from kairos.protocols.proxy_protocol import Endpoint
-from kairos.proxy import admission, limits
+from kairos.proxy import admission, json_bodies, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
@@ -47,6 +47,7 @@ class Downstream:
     __slots__ = (
         "_body",
         "_buffer",
+        "_certificate",
         "_client",
         "_exchange",
         "_fd",
@@ -54,7 +55,6 @@ class Downstream:
         "_head_deadline",
         "_idle_since",
         "_is_closing",
-        "_is_full",
         "_is_processing",
         "_is_reading",
         "_progress",
@@ -65,10 +65,13 @@ class Downstream:
         "_written",
         "address",
         "deadline",
+        "has_certificate",
+        "is_full",
         "is_secure",
         "listener",
         "owns",
         "plane",
+        "server_name",
     )
 
     def __init__(self, plane: "DataPlane", listener: ListenerOptions = PLAIN) -> None:
@@ -78,8 +81,11 @@ class Downstream:
         self.deadline = _NEVER
         self.is_secure = False  # the client speaks TLS
         self.owns: set[Owned] | None = None  # where connections to backends are kept for this one alone
+        self.server_name = b""  # for which its certificate was asked, and for which alone it counts
         self._body: RequestBody | None = None
         self._buffer = b""
+        self._certificate = b""  # what backends are told of the client's
+        self.has_certificate = False  # or none, where one was asked for
         self._client: Client | None = None
         self._exchange: Exchange | None = None
         self._fd = -1
@@ -87,7 +93,7 @@ class Downstream:
         self._head_deadline = _NEVER
         self._idle_since = 0.0
         self._is_closing = False
-        self._is_full = False
+        self.is_full = False
         self._is_processing = False
         self._is_reading = True
         self._progress: Progress | None = None  # of what the client owes now
@@ -101,6 +107,17 @@ class Downstream:
             self.address = header.source.host
             self._told = header
         self.is_secure = header.is_secure
+
+    def secured(self, server_name: str = "", certificate: bytes = b"") -> None:
+        """Note that the connection is inside TLS, before it is made.
+
+        If the client was asked for a certificate, these are the server's name that it has named, and what backends are
+        told about the certificate.
+        """
+        self.is_secure = True
+        self.server_name = server_name.lower().rstrip(".").encode()
+        self._certificate = certificate
+        self.has_certificate = bool(certificate)
 
     # What the event loop calls.
 
@@ -120,7 +137,7 @@ class Downstream:
         plane.row.add(layout.CONNECTIONS_ACCEPTED, 1)
         plane.row.add(layout.CONNECTIONS_OPEN, 1)
         most = plane.snapshot.settings.limits.connections
-        if most and len(plane.downstreams) > most:
+        if most and len(plane.downstreams) + len(plane.tunnels) > most:
             setting, reason = "limits.max_connections_per_worker", "too_many_connections"
             self._refuse(Overloaded(most, setting=setting, reason=reason), b"")
 
@@ -158,14 +175,14 @@ class Downstream:
 
     def pause_writing(self) -> None:
         """Hold the other side back: this one reads too slowly."""
-        self._is_full = True
+        self.is_full = True
         self._watch()
         if self._exchange is not None and self._exchange.upstream is not None:
             self._exchange.upstream.pause_reading()
 
     def resume_writing(self) -> None:
         """Let the other side go on."""
-        self._is_full = False
+        self.is_full = False
         exchange = self._exchange
         if self._is_closing:
             return
@@ -174,8 +191,7 @@ class Downstream:
             self._process(b"")
         else:
             self._watch()
-            if exchange.upstream is not None:
-                exchange.upstream.resume_reading()
+            exchange.client_reads_on()
 
     def stand_in(self, transport: asyncio.Transport, address: str) -> None:
         """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
@@ -196,8 +212,13 @@ class Downstream:
         """Return who is at the other end, by the rules of a snapshot."""
         if self._client is None or self._forwarding is not snapshot.forwarding:
             self._forwarding = snapshot.forwarding
-            self._client = Client(snapshot.forwarding, self.address, b"https" if self.is_secure else b"http")
+            scheme = b"https" if self.is_secure else b"http"
+            self._client = Client(snapshot.forwarding, self.address, scheme, self._certificate)
         return self._client
+
+    def serves(self, exchange: Exchange) -> bool:
+        """Say whether an exchange is still under way here."""
+        return self._exchange is exchange
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
@@ -238,6 +259,19 @@ class Downstream:
         if self._buffer and not self._is_processing:
             self._process(b"")
 
+    def hand_over(self) -> tuple[asyncio.Transport, bytes]:
+        """Let go of the connection, for whose transport there is another protocol now; and of what was read ahead."""
+        early, self._buffer = self._buffer, b""
+        self._exchange = None
+        self.resume_reading()
+        self._is_closing = True
+        self.plane.hangups.forget(self._fd)
+        self.plane.ticker.forget(self)
+        self.plane.downstreams.discard(self)
+        for owned in self.owns or ():
+            owned.left(self)
+        return self._transport, early
+
     def abort(self) -> None:
         """Break off at once: the client must see that what it has is not whole."""
         self._is_closing = True
@@ -250,7 +284,7 @@ class Downstream:
     def expired(self, now: float) -> None:
         """Give up on a client that does not go on, unless it has made progress meanwhile."""
         exchange = self._exchange
-        if self._is_full or self._is_closing:
+        if self.is_full or self._is_closing:
             progress = cast("Progress", self._progress)
             progress.advanced(now, limits.delivered(self._written, self._transport, self._fd))
             self.deadline = progress.look(now)
@@ -298,7 +332,7 @@ class Downstream:
             data = self._buffer + data
             self._buffer = b""
         self._is_processing = True
-        while data and self._exchange is None and not self._is_closing and not self._is_full:
+        while data and self._exchange is None and not self._is_closing and not self.is_full:
             rest = self._next_request(data, searched)
             if rest is None:
                 break
@@ -307,7 +341,7 @@ class Downstream:
         if self._is_closing:
             return
         self._buffer = data
-        if self._exchange is None and not self._is_full:
+        if self._exchange is None and not self.is_full:
             if not self._is_reading:
                 self.resume_reading()
         elif len(data) > _LARGEST_BACKLOG:
@@ -360,7 +394,8 @@ class Downstream:
         connection = head.connection
         if snapshot.told:  # in trailers neither
             connection = b"%b,%b" % (snapshot.told, connection or b"")
-        self._body = RequestBody(head.body_length, route.body_bytes, connection)
+        exchange.change = json_bodies.of_request(route.request_change, head)
+        self._body = RequestBody(head.body_length, route.body_bytes, connection, exchange.change)
         self._watch()
         if rest:
             self._read_body(rest)
@@ -428,7 +463,7 @@ class Downstream:
         """Wait for the next request."""
         now = self.plane.ticker.now
         self._idle_since = now
-        if self._is_full:
+        if self.is_full:
             self._watch()
             return
         seconds = self.plane.snapshot.client_idle_seconds
@@ -440,7 +475,7 @@ class Downstream:
         """Set the deadline by what the client owes: to read what waits for it, to send a request or its body."""
         exchange = self._exchange
         now = self.plane.ticker.now
-        if self._is_full:
+        if self.is_full:
             seconds, rate = limits.reading(exchange)
             self._progress = Progress(seconds, rate)
             self.deadline = self._progress.begin(now, limits.delivered(self._written, self._transport, self._fd))

@@ -32,11 +32,14 @@ cdef class Exchange:
     cdef double _deadline
     cdef bint _has_told
     cdef list _held
+    cdef object _held_answer
     cdef bint _is_admitted
+    cdef bint _is_due
     cdef bint _is_trusted
     cdef Pool _taken
     cdef readonly Attempts attempts
     cdef public object caching
+    cdef public object change
     cdef readonly str client
     cdef readonly double connected
     cdef readonly Downstream downstream
@@ -59,6 +62,7 @@ cdef class Exchange:
     cdef readonly Py_ssize_t status
     cdef public bytes target
     cdef public object task
+    cdef public object upgrade
     cdef public object upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)
@@ -72,9 +76,8 @@ cdef class Exchange:
     @cython.locals(plane=DataPlane)
     cpdef bint begin_response(self, ResponseHead head) except -1
 
-    @cython.locals(plane=DataPlane)
+    cpdef bint take_answer(self, ResponseHead head) except -1
     cpdef begin_answer(self, ResponseHead head)
-
     cpdef response_body(self, bytes data)
 
     @cython.locals(whole=Py_ssize_t)
@@ -83,6 +86,7 @@ cdef class Exchange:
     cpdef drain(self)
     cpdef _end_stream(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
+    cpdef goes_on(self, bytes data)
     cdef _pass_on(self, bytes data)
 
     @cython.locals(seconds=double)

@@ -9,7 +9,7 @@ from kairos.filters import Identity, LocalReply
 from kairos.protocols.event_stream import EventStream
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head
-from kairos.proxy import unavailable
+from kairos.proxy import json_bodies, unavailable
 from kairos.proxy.answer import Answer
 from kairos.proxy.attempts import Attempts
 from kairos.proxy.caching.purge import SAFE, invalidate
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import ProxyRoute, Snapshot
+    from kairos.proxy.json_bodies import HeldAnswer
     from kairos.proxy.pool import Pool
     from kairos.proxy.target import Target
+    from kairos.proxy.upgrade import Upgrade
     from kairos.proxy.upstream import Upstream
+    from kairos.traffic.transform_json import JsonChange
 
 # RFC 9110 section 9.2.2.
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
@@ -59,11 +62,14 @@ class Exchange:
         "_deadline",
         "_has_told",
         "_held",
+        "_held_answer",
         "_is_admitted",
+        "_is_due",
         "_is_trusted",
         "_taken",
         "attempts",
         "caching",
+        "change",
         "client",
         "connected",
         "downstream",
@@ -86,6 +92,7 @@ class Exchange:
         "status",
         "target",
         "task",
+        "upgrade",
         "upstream",
     )
 
@@ -115,6 +122,7 @@ class Exchange:
         self._held: list[bytes] | None = None if self.request_done else []  # the body, while it could be sent again
         self.request_bytes = len(head.raw)
         self.identity: Identity | None = None
+        self.upgrade: Upgrade | None = None  # what the client would like to change to, where that is allowed
         self.lines = b""  # for the client, from filters
         self.request_lines = b""  # for the backend, from filters
         self.response_bytes = 0
@@ -129,6 +137,9 @@ class Exchange:
         self.task: asyncio.Task[None] | Waiter | None = None  # that waits for a filter, an answer or a connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._has_told = False  # an interim answer has gone to the client
+        self.change: JsonChange | None = None  # what the body goes through, while the head waits for it
+        self._is_due = False  # all that the head waits for is the body
+        self._held_answer: HeldAnswer | None = None
         self._is_admitted = False  # counted in the crowd of the route
         self.keeps_client = False
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
@@ -159,8 +170,12 @@ class Exchange:
         return self.downstream.is_secure
 
     def begin(self) -> None:
-        """Send the request on its way, unless a filter has yet to decide."""
+        """Send the request on its way, unless a filter has yet to decide, or a body is held."""
         if self.task is not None:
+            return
+        if self.change is not None:
+            self._is_due = True
+            self.head = json_bodies.ask_for_body(self)
             return
         if self.request_done:
             self._start_clock()
@@ -204,6 +219,13 @@ class Exchange:
 
     def request_body(self, data: bytes, done: bool) -> None:
         """Pass on a piece of the request's body, already framed for the backend; `done` tells that it was the last."""
+        change = self.change
+        if change is not None:
+            if not data and not done:
+                return
+            self.change = None
+            if change.is_changed:
+                self.head = json_bodies.changed_request(self.head, len(data))
         self.request_done = done
         self.request_bytes += len(data)
         if done:
@@ -221,6 +243,9 @@ class Exchange:
             upstream.write(data)
             if done:
                 upstream.await_head(self._deadline)
+        if self._is_due:
+            self._is_due = False
+            self.begin()
 
     def client_left(self, reason: str = "client_left", error: KairosError | None = None) -> None:
         """Stop at once: nobody waits for the answer. `error` tells of a limit that was met."""
@@ -251,7 +276,7 @@ class Exchange:
             self.downstream.write(interim_head(head))
 
     def begin_response(self, head: ResponseHead) -> bool:
-        """Prepare the head for the client; it is written with the first piece of the body.
+        """Take the head of an answer.
 
         Return False if the request is sent again instead, and this answer is of no use.
         """
@@ -264,6 +289,12 @@ class Exchange:
         change = self.route.response_change
         if change is not None:
             head = ResponseHead(change.apply(head.raw, self.head), self.head.method == b"HEAD")
+            head, self._held_answer = json_bodies.of_response(change, self.head, head)
+        return self._held_answer is not None or self.take_answer(head)
+
+    def take_answer(self, head: ResponseHead) -> bool:
+        """Let the client have this answer; return False if it gets one that is stored instead."""
+        self._held_answer = None
         self.attempts.accepted()
         if self.snapshot.has_cache and head.status < 400 and self.head.method not in SAFE:
             invalidate(self, head)
@@ -285,6 +316,10 @@ class Exchange:
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
+        if self._held_answer is not None:
+            data = self._held_answer.piece(self, data)
+            if not data:
+                return
         if self.caching is not None:
             data = self.caching.passed(data)
         events = self._answer.events
@@ -317,19 +352,56 @@ class Exchange:
     def end_response(self, data: bytes, trailers: list[tuple[bytes, bytes]] | None) -> None:
         """Pass on the last piece of the response's body, and what trailers the client can take."""
         self.upstream = None  # it may serve another exchange already: what this client does no longer concerns it
+        if self._held_answer is not None:
+            body = self._held_answer.last_piece(self, data)
+            if body is None:
+                return
+            data = body
         if self.caching is not None:
             left = self.caching.last(self, data)
             if left is None:
                 return
             data = left
-        self._pass_on(self._answer.last_piece(self, data, trailers))
-        self._end()
-        self.downstream.exchange_ended(self.keeps_client)
+        self.goes_on(self._answer.last_piece(self, data, trailers))
+
+    def goes_on(self, data: bytes) -> None:
+        """Pass on what has been made of the response's body; end with it, or let more of it come."""
+        self._pass_on(data)
+        if self._answer.is_busy():
+            return
+        if self.upstream is None:
+            self._end()
+            self.downstream.exchange_ended(self.keeps_client)
+        elif not self.downstream.is_full:
+            self.upstream.resume_reading()
+
+    def client_reads_on(self) -> None:
+        """Let more of the response come, if that is what the client has waited for."""
+        if self.upstream is not None and not (self.status and self._answer.is_busy()):
+            self.upstream.resume_reading()
 
     def _pass_on(self, data: bytes) -> None:
         if data:
             self.response_bytes += len(data)
             self.downstream.write(data)
+
+    def switched(self, data: bytes) -> "Pool":
+        """Send the client the 101 of the backend, and end here: a tunnel has the connections now.
+
+        Return the pool whose backend goes on to have this in flight.
+        """
+        plane = self.downstream.plane
+        self.attempts.answered(plane.ticker.now, 101)
+        self.attempts.accepted()
+        self.status = 101
+        if plane.access_log is not None:
+            self.first_byte = monotonic()
+        self.response_bytes += len(data)
+        self.downstream.write(data)
+        pool, self._taken = cast("Pool", self._taken), None
+        self.upstream = None
+        self._end()
+        return pool
 
     def upstream_failed(self, error: UpstreamError, upstream: "Upstream") -> None:
         """Send the request again where that is safe, else tell the client, or break off what it has begun to read."""
@@ -433,7 +505,8 @@ class Exchange:
         copies = self.route.copies
         if self.caching is not None and self.caching.strips:
             copies = self.caching.cache.copies
-        usual = copies.trusted_request if self._is_trusted else copies.request
+        is_trusted = self._is_trusted and not self.downstream.has_certificate  # then we say more than the peer may
+        usual = copies.trusted_request if is_trusted else copies.request
         data = request_head(head, self.target, host, lines, self.request_id, usual)
         if self.route.request_change is not None:
             data = self.route.request_change.head(data)
@@ -520,6 +593,8 @@ class Exchange:
             row.add(self.route.column, 1)
             if self.route.crowd is not None:
                 self.route.crowd.left(self, self._is_admitted)
+        if self.upgrade is not None:
+            self.upgrade.end()
         row.add(_BYTES_IN, self.request_bytes)
         row.add(_BYTES_OUT, self.response_bytes)
         if plane.access_log is not None:

@@ -14,6 +14,7 @@ cdef class ProxyRoute:
     cdef readonly double body_rate
     cdef readonly double body_stall_seconds
     cdef readonly Py_ssize_t column
+    cdef readonly object compressor
     cdef readonly double connect_seconds
     cdef readonly Copies copies
     cdef readonly object cache
@@ -35,6 +36,7 @@ cdef class ProxyRoute:
     cdef readonly bytes secure_lines
     cdef public tuple targets
     cdef readonly StickyCookie sticky
+    cdef readonly object tunnels
     cdef public bint waits
 
 
@@ -61,6 +63,7 @@ cdef class Snapshot:
     cdef readonly object settings
     cdef readonly Py_ssize_t target_bytes
     cdef readonly bytes told
+    cdef readonly frozenset tunnels
     cdef readonly double upstream_idle_most
     cdef readonly double upstream_idle_seconds
     cdef readonly double upstream_life_seconds

@@ -6,10 +6,11 @@ import logging
 import os
 import resource
 import socket
-from typing import cast
+from typing import Any, cast
 
 from kairos.protocols.proxy_protocol import UNKNOWN, ProxyHeader
 from kairos.proxy.downstream import Downstream
+from kairos.proxy.handshakes import Handshakes
 from kairos.proxy.introduction import Introductions
 from kairos.proxy.listener_options import PLAIN, ListenerOptions
 from kairos.proxy.plane import DataPlane
@@ -37,7 +38,17 @@ class Listener:
     We accept ourselves because an event loop's server would close what it cannot keep.
     """
 
-    __slots__ = ("_descriptors", "_introductions", "_is_closed", "_plane", "_resume", "_socket", "_starting", "options")
+    __slots__ = (
+        "_descriptors",
+        "_handshakes",
+        "_introductions",
+        "_is_closed",
+        "_plane",
+        "_resume",
+        "_socket",
+        "_starting",
+        "options",
+    )
 
     def __init__(
         self,
@@ -48,7 +59,8 @@ class Listener:
     ) -> None:
         self._plane = plane
         self._socket = sock
-        self._introductions = Introductions(plane, self._hand_over)
+        self._introductions = Introductions(plane, self._introduced)
+        self._handshakes = Handshakes(plane)
         self.options = options
         if descriptors is None:
             descriptors = most_for_clients(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
@@ -60,7 +72,7 @@ class Listener:
     @property
     def is_starting(self) -> bool:
         """Say whether an accepted connection has not been handed over yet."""
-        return bool(self._starting or self._introductions.waiting)
+        return bool(self._starting or self._introductions.waiting or self._handshakes.waiting)
 
     def start(self) -> None:
         """Accept from now on."""
@@ -83,6 +95,7 @@ class Listener:
     def abort(self) -> None:
         """Break off what has not been handed over yet."""
         self._introductions.close()
+        self._handshakes.close()
 
     def _accept_some(self) -> None:
         for _ in range(BATCH):
@@ -108,20 +121,31 @@ class Listener:
         if self.options.proxy_protocol:
             self._introductions.begin(sock, peer_address(peer))
         else:
-            self._hand_over(sock)
+            self._hand_over(sock, peer)
         if not has_room:
             self._pause("few descriptors are left")
         return has_room
 
-    def _hand_over(self, sock: socket.socket, header: ProxyHeader = UNKNOWN) -> None:
+    def _hand_over(self, sock: socket.socket, peer: Any = None, header: ProxyHeader = UNKNOWN) -> None:
         loop = self._plane.loop
         connection = Downstream(self._plane, self.options)
         if header is not UNKNOWN:
             connection.introduce(header)
+        if self.options.tls is not None:
+            self._handshakes.begin(sock, peer, connection, self.options.identities)
+            return
         downstream = cast("asyncio.Protocol", connection)
         task = loop.create_task(loop.connect_accepted_socket(lambda: downstream, sock))
         self._starting.add(task)
         task.add_done_callback(self._started)
+
+    def _introduced(self, sock: socket.socket, header: ProxyHeader) -> None:
+        try:
+            peer = sock.getpeername()
+        except OSError:  # it has left again
+            sock.close()
+            return
+        self._hand_over(sock, peer, header)
 
     def _started(self, task: asyncio.Task[object]) -> None:
         self._starting.discard(task)

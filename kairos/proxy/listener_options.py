@@ -2,14 +2,16 @@
 
 from kairos.config.document import Settings
 from kairos.config.listening import Listener, ListenerTls
+from kairos.proxy.identities import Identities
 
 
 class ListenerOptions:
     """The options of a listener. They are the same object as long as the worker lives; a reload changes its content."""
 
-    __slots__ = ("proxy_protocol", "redirect", "tls")
+    __slots__ = ("identities", "proxy_protocol", "redirect", "tls")
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, identities: Identities | None = None) -> None:
+        self.identities = identities  # what it shows if it speaks TLS
         self.follow(listener)
 
     def follow(self, listener: Listener) -> None:

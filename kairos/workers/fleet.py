@@ -76,10 +76,10 @@ class Fleet:
         if slot in self._workers:
             self._children.send(self._workers[slot], kind, fds, **fields)
 
-    def send_all(self, kind: str, **fields: Any) -> None:
+    def send_all(self, kind: str, fds: Sequence[int] = (), **fields: Any) -> None:
         """Send a message to every worker."""
         for slot in self._workers:
-            self.send(slot, kind, **fields)
+            self.send(slot, kind, fds, **fields)
 
     def kill(self, slot: int) -> None:
         """End the worker in a slot, if there is one; it will be replaced."""

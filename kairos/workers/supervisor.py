@@ -20,7 +20,8 @@ from kairos.config.listening import moved
 from kairos.observability import logs
 from kairos.shm import layout
 from kairos.shm.zone import Zone
-from kairos.workers import ending, worker
+from kairos.workers import documents, ending, worker
+from kairos.workers.certificates import Certificates
 from kairos.workers.channel import Channel
 from kairos.workers.children import Children, open_missing_streams
 from kairos.workers.config_reader import Accepted, ConfigReader, Outcome, Refused
@@ -168,13 +169,14 @@ class Supervisor:
             guarded_bytes=self._settings.rate_limit_bytes,
         )
         self._listeners = Listeners(self._settings.listeners, self._settings.workers, start.inherited)
+        self._certificates = Certificates(self._settings.listeners, self._certify)
         for name in start.inherited.fds:
             logger.warning("systemd has opened a socket %r, which is in no listener of the config", name)
         self._fleet = Fleet(
             self._children,
             self._listeners,
             self._zone,
-            partial(worker.main, make_gateway),
+            partial(worker.main, partial(make_gateway, identities=self._certificates.identities)),
             Watch(timing.stale, timing.dump),
         )
         self._coordinator = Coordinator(timing.gather, timing.prepare, timing.commit)
@@ -202,7 +204,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # so that no collection in a worker touches, and thereby copies, what it shares with the others
         self._rollout.propose(self._first.document)
-        timed = (self._extras, self._fleet, self._rollout, self._reader)
+        timed = (self._extras, self._fleet, self._rollout, self._reader, self._certificates)
         for number in self._reader.missed_signals:
             self._obey(number)
         while not self._ending.drains or not self._fleet.is_empty:
@@ -258,9 +260,18 @@ class Supervisor:
             _log_findings(outcome)
             self._rollout.propose(outcome.document)
 
+    def _certify(self, listener: int, rules: bytes) -> None:
+        """Let all workers show other certificates."""
+        fd = documents.seal(rules)
+        try:
+            self._fleet.send_all("certify", [fd], listener=listener)
+        finally:
+            os.close(fd)
+
     def _applied(self, generation: int) -> None:
         settings = effective(self._rollout.document, self._options)
         logs.configure(settings.log_level)
+        self._certificates.follow(settings.listeners)
         self._listeners.follow(settings.listeners)
         self._zone.cells.store(layout.GENERATION, generation)
         self._zone.cells.store(layout.CONFIG_VERSION, settings.config_version)

@@ -6,12 +6,13 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from kairos._speedups import keep_freed_memory
 from kairos.config.listening import Listener
 from kairos.errors import KairosError
+from kairos.proxy.identities import Identities
 from kairos.shm import layout
 from kairos.shm.zone import Zone
 from kairos.workers import documents
@@ -43,6 +44,9 @@ class Gateway(Protocol):
     def start(self, listening: Sequence[Listening], /) -> None:
         """Begin to accept; called once, after the first commit."""
 
+    def certify(self, listener: int, rules: bytes) -> None:
+        """Show other certificates at the listener of this number from the next handshake on."""
+
     def unready(self) -> None:
         """Let readiness fail; still accepting."""
 
@@ -53,7 +57,20 @@ class Gateway(Protocol):
         """Open the log files anew by their names."""
 
 
-GatewayFactory = Callable[[asyncio.AbstractEventLoop, Zone, int], Gateway]
+class GatewayFactory(Protocol):
+    """What makes the gateway of a worker."""
+
+    def __call__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        zone: Zone,
+        slot: int,
+        identities: Mapping[Listener, Identities],
+    ) -> Gateway:
+        """Make it for the worker in a slot; `identities` are what the listeners show that speak TLS."""
+
+
+MakeGateway = Callable[[asyncio.AbstractEventLoop, Zone, int], Gateway]
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -66,7 +83,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def main(
-    make_gateway: GatewayFactory, slot: int, listening: Sequence[Listening], zone: Zone, channel: Channel
+    make_gateway: MakeGateway, slot: int, listening: Sequence[Listening], zone: Zone, channel: Channel
 ) -> None:
     """Be the worker in a slot until the supervisor says otherwise, or is gone. Runs in a freshly forked process."""
     random.seed()  # or all workers would draw the same numbers
@@ -124,6 +141,8 @@ class Worker:
                 self._commit(message.fields["generation"])
             case "abort":
                 self._forget_prepared()
+            case "certify":
+                self._certify(message)
             case "unready":
                 self._is_unready = True
                 self._gateway.unready()
@@ -133,6 +152,17 @@ class Worker:
                 self._gateway.reopen_logs()
             case _:
                 raise ValueError(f"the supervisor said {message.type!r}")
+
+    def _certify(self, message: Message) -> None:
+        if message.lost_fds:
+            logger.error("too many open files to take new certificates over: those before stay in use")
+            return
+        (fd,) = message.fds
+        try:
+            rules = documents.read(fd)
+        finally:
+            os.close(fd)
+        self._gateway.certify(message.fields["listener"], rules)
 
     def _prepare(self, message: Message) -> None:
         self._forget_prepared()

@@ -15,7 +15,8 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.json"
 CORRECT = config()
 WITH_WARNING = config(ai={"provider": "openai", "model": "x"})
 WRONG = config(router(methods=["get"], backends=[backend(port=0)]), jwt={"secret": "hunter2"})
-CERTIFIED = config(server={"tls": {"cert_file": "cert.pem", "key_file": "key.pem", "client_ca": "ca.pem"}})
+REMOVAL = {"json_body": {"rules": [{"action": "remove", "pointer": "/secret"}]}}
+PROTECTED = config(router(response_transformation=REMOVAL))
 
 
 def run(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> Result:
@@ -149,7 +150,7 @@ def test_the_file_may_come_from_the_environment(path: Path) -> None:
 
 
 def test_missing_protection_is_an_error_unless_it_is_allowed(path: Path) -> None:
-    write(path, CERTIFIED)
+    write(path, PROTECTED)
 
     assert run(path).exit_code == 1
     assert run(path, "--allow-inactive").exit_code == 0

@@ -12,32 +12,11 @@ from tests.config.configs import STRICT, backend, config, router
 from tests.config.operators import Operator
 
 LIMIT: dict[str, Any] = {"requests_per_window": 10}
-HSTS = {"strict_transport_security": "max-age=60"}
-TLS = {"cert_file": "cert.pem", "key_file": "key.pem"}
-
-PROTECTION = [
-    (
-        config(router(request_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
-        "/routers/0/request_transformation/json_body",
-    ),
-    (
-        config(router(response_transformation={"json_body": {"rules": [{"action": "remove", "pointer": "/a"}]}})),
-        "/routers/0/response_transformation/json_body",
-    ),
-    (config(server={"tls": {**TLS, "client_ca": "ca.pem"}}), "/server/tls/client_ca"),
-    (
-        config(server={"listeners": [{"port": 1, "tls": {**TLS, "client_ca": "ca.pem"}}]}),
-        "/server/listeners/0/tls/client_ca",
-    ),
-]
 
 WITHOUT_EFFECT = [
     (config(ai={"provider": "openai", "model": "x"}), "/ai"),
     (config(metrics={}), "/metrics"),
-    (config(server={"tls": TLS}), "/server/tls"),
-    (config(security_headers=HSTS), "/security_headers/strict_transport_security"),
-    (config(router(security_headers=HSTS)), "/routers/0/security_headers/strict_transport_security"),
-    (config(router(protocol="websocket")), "/routers/0/protocol"),
+    (config(router(protocol="ftp", backends=[backend("ftp://a", 21)])), "/routers/0/protocol"),
     (config(rate_limit={**LIMIT, "enable_redis": True}), "/rate_limit/enable_redis"),
     (config(router(rate_limit={**LIMIT, "enable_redis": True})), "/routers/0/rate_limit/enable_redis"),
     (
@@ -46,21 +25,6 @@ WITHOUT_EFFECT = [
     ),
     (config(router(ai_policy={"enabled": True, "strategy": "latency_prediction"})), "/routers/0/ai_policy"),
 ]
-
-
-@pytest.mark.parametrize(("given", "pointer"), PROTECTION)
-def test_protection_that_is_missing_stops_the_gateway(operator: Operator, given: dict[str, Any], pointer: str) -> None:
-    name = pointer.rpartition("/")[2]
-    (error,) = operator.errors(given, allow_inactive=False)
-    assert error == (pointer, f'"{name}" is not active in this version, and the gateway must not run without it')
-
-
-@pytest.mark.parametrize(("given", "pointer"), PROTECTION)
-def test_who_allows_inactive_settings_is_still_told(operator: Operator, given: dict[str, Any], pointer: str) -> None:
-    name = pointer.rpartition("/")[2]
-    message = f'"{name}" is not active in this version; the gateway runs without this protection'
-    assert (pointer, message) in operator.warnings(given, allow_inactive=True)
-    assert operator.errors(given, allow_inactive=True) == []
 
 
 @pytest.mark.parametrize(("given", "pointer"), WITHOUT_EFFECT)
@@ -77,6 +41,7 @@ def test_a_setting_without_its_feature_is_a_warning(operator: Operator, given: d
     [
         config(),
         config(router(load_balancing_strategy="round_robin", protocol="http", auth_required=False)),
+        config(router(protocol="websocket")),
         config(router(backends=[backend(weight=1, health_check_path=None)], retry=None)),
         config(rate_limit=LIMIT),
         config(jwt=None, rate_limit=None, access_list=None, ai=None, server={}),
@@ -92,14 +57,14 @@ def test_what_asks_for_nothing_is_no_matter(operator: Operator, given: dict[str,
 
 
 def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
-    with_tls = {**STRICT, "server": {**STRICT["server"], "tls": {**TLS, "client_ca": "ca.pem"}}}
+    whole = {**STRICT}
     shared: dict[str, Any] = {**LIMIT, "enable_redis": True}
     shared["strategy"] = {"Composite": [{**LIMIT, "enable_redis": True}]}
-    with_tls["rate_limit"] = shared
-    with_tls["routers"] = [*STRICT["routers"], router(rate_limit=shared, security_headers=HSTS)]
+    whole["rate_limit"] = shared
+    whole["routers"] = [*STRICT["routers"], router(rate_limit=shared)]
     reported = {
         "/".join("*" if isinstance(step, int) else step for step in ("", *draft.path))
-        for draft in inactive_settings(with_tls, allow=False)
+        for draft in inactive_settings(whole, allow=False)
     }
     assert reported == {setting.pattern for setting in INACTIVE}
 
@@ -136,5 +101,5 @@ def test_what_is_no_setting_at_all_is_not_called_inactive(operator: Operator, ke
 
 
 def test_an_inactive_protocol_tells_what_such_a_route_answers(operator: Operator) -> None:
-    ((_, message),) = operator.warnings(config(router(protocol="websocket")))
+    ((_, message),) = operator.warnings(config(router(protocol="ftp", backends=[backend("ftp://a", 21)])))
     assert message.endswith("such a route answers 501")

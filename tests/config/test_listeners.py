@@ -81,7 +81,11 @@ def test_true_redirects_to_the_first_port_with_tls(operator: Operator) -> None:
 
 @pytest.mark.parametrize(
     ("tls", "auth"),
-    [({}, "none"), ({"client_ca": "ca"}, "required"), ({"client_ca": "ca", "client_auth": "optional"}, "optional")],
+    [
+        ({}, "none"),
+        ({"client_ca": "ca.pem"}, "required"),
+        ({"client_ca": "ca.pem", "client_auth": "optional"}, "optional"),
+    ],
 )
 def test_who_names_authorities_asks_for_certificates(operator: Operator, tls: dict[str, Any], auth: str) -> None:
     (listener,) = operator.document(config(server={"tls": {**PAIR, **tls}})).settings.listeners
@@ -162,7 +166,7 @@ def test_what_cannot_be_is_an_error(operator: Operator, server: dict[str, Any], 
     [
         ({"listeners": [{"unix": "a", "host": "::1"}]}, "/server/listeners/0/host"),
         ({"listeners": [{"port": 1, "mode": "0600"}]}, "/server/listeners/0/mode"),
-        ({"tls": {**PAIR, "client_ca": "ca", "client_auth": "none"}}, "/server/tls/client_ca"),
+        ({"tls": {**PAIR, "client_ca": "ca.pem", "client_auth": "none"}}, "/server/tls/client_ca"),
         ({"tls": {**PAIR, "min_version": "1.3", "ciphers": ["A-B"]}}, "/server/tls/ciphers"),
     ],
 )

@@ -98,12 +98,12 @@ def test_an_error_of_a_check_refuses_the_config(operator: Operator) -> None:
 
 
 def test_checks_run_beside_errors_that_do_not_concern_the_routes(operator: Operator) -> None:
-    tls = {"cert_file": "cert.pem", "key_file": "key.pem", "client_ca": "ca.pem"}
+    tls = {"cert_file": "nowhere.pem", "key_file": "one.key", "client_ca": "ca.key"}
     given = config(router("/b/{x}"), router("/c"), server={"tls": tls}, jwtt={})
     findings = operator.findings(given, checks=[ambiguous], allow_inactive=False)
     assert {finding.pointer for finding in findings} == {
         *("/routers/0/external_path", "/jwtt"),
-        *("/server/tls", "/server/tls/client_ca"),
+        *("/server/tls/cert_file", "/server/tls/client_ca"),
     }
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from kairos.config.policies import AccessList, Cors, RequestChecks
+from kairos.config.model.compression import COMPRESSIBLE
+from kairos.config.policies import AccessList, Compression, Cors, RequestChecks
 from tests.config.configs import STRICT, config, router
 from tests.config.operators import Operator
 
@@ -173,3 +174,42 @@ def test_what_is_no_media_type_is_an_error(operator: Operator) -> None:
     ((pointer, message),) = operator.errors(given)
     assert pointer == "/routers/0/request_checks/allowed_content_types/0"
     assert message == "Router 0 validation failed: Not a media type: json"
+
+
+def test_compression_is_that_of_the_route_or_else_that_of_the_gateway(operator: Operator) -> None:
+    own = {"algorithms": ["gzip", "gzip"], "types": []}
+    routers = router("/a"), router("/b", compression=own), router("/c", compression={"enabled": False})
+    routes = operator.document(config(*routers, compression={"min_bytes": 1}), allow_inactive=False).routes
+
+    assert [route.compression for route in routes] == [
+        Compression(types=COMPRESSIBLE, min_bytes=1),
+        Compression(("gzip",), types=()),
+        None,
+    ]
+    assert operator.document(config()).routes[0].compression is None
+
+
+def test_every_setting_of_compression_comes_from_the_file(operator: Operator) -> None:
+    assert operator.document(STRICT).routes[1].compression == Compression(
+        algorithms=("gzip", "br"),
+        types=("text/*", "application/*+json"),
+        min_bytes=100,
+        br_level=5,
+        zstd_level=4,
+        gzip_level=9,
+        event_streams=True,
+    )
+
+
+@pytest.mark.parametrize("written", ["text", "*/*", "text/html; charset=utf-8", "text/*html", "a/*+", ""])
+def test_what_is_no_media_type_is_refused(operator: Operator, written: str) -> None:
+    assert operator.errors(config(compression={"types": [written]})) == [
+        ("/compression/types/0", f"Not a media type: {written}")
+    ]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"algorithms": []}, {"algorithms": ["deflate"]}, {"min_bytes": 0}, {"levels": {"br": 12}}]
+)
+def test_compression_has_bounds(operator: Operator, bad: dict[str, Any]) -> None:
+    assert len(operator.errors(config(compression=bad))) == 1

@@ -5,7 +5,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+KEYS = {
+    "ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "rsa": ["-newkey", "rsa:2048"],
+}
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,25 @@ class Authority:
 
     def server(self, name: str) -> ssl.SSLContext:
         """Return what a server needs that goes by a name like `DNS:example.org` or `IP:127.0.0.1`."""
-        extensions = ["basicConstraints=critical,CA:FALSE", f"subjectAltName={name}"]
-        signer = ["-CA", str(self.ca_file), "-CAkey", str(self.folder / "ca.key")]
-        self._make("server", "/CN=server", extensions, signer)
+        certificate, key = self.issue("server", name)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.folder / "server.pem", self.folder / "server.key")
+        context.load_cert_chain(certificate, key)
         return context
 
-    def _make(self, file: str, subject: str, extensions: list[str], signer: list[str]) -> None:
-        files = ["-out", str(self.folder / f"{file}.pem"), "-keyout", str(self.folder / f"{file}.key")]
+    def issue(self, file: str, names: str, *, kind: str = "ec", subject: str = "/CN=server") -> tuple[Path, Path]:
+        """Return the files of a new certificate and its key; `names` are as OpenSSL writes alternative names."""
+        extensions = ["basicConstraints=critical,CA:FALSE", f"subjectAltName={names}"]
+        signer = ["-CA", str(self.ca_file), "-CAkey", str(self.folder / "ca.key")]
+        return self._make(file, subject, extensions, signer, kind)
+
+    def _make(
+        self, file: str, subject: str, extensions: list[str], signer: list[str], kind: str = "ec"
+    ) -> tuple[Path, Path]:
+        certificate, key = self.folder / f"{file}.pem", self.folder / f"{file}.key"
+        files = ["-out", str(certificate), "-keyout", str(key)]
         added = [argument for extension in extensions for argument in ("-addext", extension)]
         config = self.folder / "openssl.cnf"  # that of the system would add extensions
         config.write_text("[req]\ndistinguished_name = name\n[name]\n", encoding="utf-8")
-        command = ["openssl", "req", "-x509", "-config", str(config), *KEY, "-subj", subject, *added, *signer, *files]
-        subprocess.run(command, check=True, capture_output=True)
+        usual = ["openssl", "req", "-x509", "-config", str(config), *KEYS[kind], "-nodes", "-days", "30", "-utf8"]
+        subprocess.run([*usual, "-subj", subject, *added, *signer, *files], check=True, capture_output=True)
+        return certificate, key

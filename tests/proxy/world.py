@@ -43,7 +43,6 @@ class Peer:
     """
 
     def __init__(self, world: "World", protocol: asyncio.Protocol, **extra: Any) -> None:
-        self.protocol: Any = protocol
         self.transport = Wire(protocol, **extra)
         self.is_lost = False
         self.sockets: list[socket.socket] = []  # what lies below the transport, for who looks at it
@@ -51,6 +50,11 @@ class Peer:
         self._unread: deque[bytes | None] = deque()
         world.peers.append(self)
         protocol.connection_made(self.transport)
+
+    @property
+    def protocol(self) -> Any:
+        """What the gateway does with the connection now."""
+        return self.transport.get_protocol()
 
     @property
     def is_open(self) -> bool:
@@ -179,6 +183,33 @@ class ManualLoop(asyncio.SelectorEventLoop):
         return peer.transport, peer.protocol
 
 
+class ManualThreads:
+    """Threads that do their jobs at once, or if they are slow when the test says so."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.is_slow = False
+        self.waiting: list[tuple[asyncio.Future[bytes], Callable[[], bytes]]] = []
+        self.done = 0
+
+    def run(self, job: Callable[[], bytes]) -> "asyncio.Future[bytes]":
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self.waiting.append((future, job))
+        if not self.is_slow:
+            self.work()
+        return future
+
+    def work(self) -> None:
+        """Do what waits; the loop hears of it later."""
+        waiting, self.waiting = self.waiting, []
+        for future, job in waiting:
+            self.done += 1
+            try:
+                future.set_result(job())
+            except Exception as error:  # noqa: BLE001 - as an executor does
+                future.set_exception(error)
+
+
 class Names:
     """A name server that knows the names of a world."""
 
@@ -207,7 +238,8 @@ class World:
         hosts = Hosts(self.loop, lambda _: Names(self))
         self.plane = DataPlane(self.loop, self.zone.row(0), self.clock(), hosts, self.clock)
         self.store = MemoryStore()
-        self.builder = SnapshotBuilder(self.plane, self.zone, lambda _: self.store)
+        self.threads = ManualThreads(self.loop)
+        self.builder = SnapshotBuilder(self.plane, self.zone, lambda _: self.store, self.threads)
         self.peers: list[Peer] = []
         self.servers: dict[tuple[str, int], Server] = {}
         self.plane.ticker.start()
@@ -269,7 +301,9 @@ class World:
         assert self.count(layout.CONNECTIONS_OPEN) == 0
         assert self.count(layout.UPSTREAM_OPEN) == 0
         assert sum(self.responses()) == self.count(layout.REQUESTS)
+        assert self.count(layout.WEBSOCKETS_OPEN) == 0
         assert not self.plane.downstreams
+        assert not self.plane.tunnels
         self.zone.close()
 
 

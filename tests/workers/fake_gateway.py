@@ -57,7 +57,7 @@ def read_config(options: RunOptions, channel: Channel) -> None:
 class FakeGateway:
     """Do as the orders in the document say."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, zone: Zone, slot: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, zone: Zone, slot: int, identities: object) -> None:
         self._loop = loop
         self._zone = zone
         self._row = zone.row(slot)
@@ -127,6 +127,9 @@ class FakeGateway:
             "hang": hang,
         }
         return f"{self._slot} {os.getpid()} {answers[word]()}"
+
+    def certify(self, listener: int, rules: bytes) -> None:
+        raise NotImplementedError
 
     def unready(self) -> None:
         self._is_ready = False

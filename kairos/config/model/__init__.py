@@ -7,6 +7,7 @@ from pydantic import Field
 from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.base import Block, Prefixed, SecretText
 from kairos.config.model.caching import Cache
+from kairos.config.model.compression import Compression
 from kairos.config.model.discovery import Discovery
 from kairos.config.model.resilience import CircuitBreaker, OutlierDetection
 from kairos.config.model.router import Router
@@ -14,6 +15,7 @@ from kairos.config.model.security import AccessList, ApiKeys, BasicAuth, Jwt, Re
 from kairos.config.model.server import BuiltinRoutes, Logging, Server
 from kairos.config.model.timeouts import Timeouts
 from kairos.config.model.traffic import Limits, RateLimit
+from kairos.config.model.websocket import WebSocket
 
 
 class Ai(Block):
@@ -65,10 +67,14 @@ class Config(Block):
     """Which programs may not ask, and which types a body may have."""
     security_headers: SecurityHeaders | None = None
     """Headers that tell browsers what a page may do; null leaves them to the backends."""
+    compression: Compression | None = None
+    """Which answers are compressed for clients that accept it; null compresses none."""
     limits: Limits | None = None
     """How large requests may be, and how many there may be at a time; null takes the defaults."""
     timeouts: Timeouts | None = None
     """How long each phase of a request may take; null takes the defaults."""
+    websocket: WebSocket | None = None
+    """The limits of WebSockets and other upgrades, for routes that have none of their own; null takes the defaults."""
     discovery: Discovery | None = None
     """How the host names of backends are resolved; null takes the defaults."""
     circuit_breaker: CircuitBreaker | None = None

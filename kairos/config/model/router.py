@@ -11,12 +11,14 @@ from kairos.config.model.answers import Cors, SecurityHeaders
 from kairos.config.model.balancing import BalanceFactor, HashOn, StickySessions, Strategy
 from kairos.config.model.base import BY_SHAPE, NAMED, U32, WITH_SETTINGS, Block, Prefixed, Unsigned32, Within, refusal
 from kairos.config.model.caching import RouteCache
+from kairos.config.model.compression import Compression
 from kairos.config.model.health import CheckPath, HealthCheck
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
 from kairos.config.model.security import AccessList, Auth, RequestChecks
 from kairos.config.model.timeouts import RouteTimeouts, Seconds
 from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
+from kairos.config.model.websocket import WebSocket
 
 HTTP_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE")
 FTP_METHODS = ("MKCOL", "MOVE")
@@ -180,7 +182,12 @@ class Router(Block):
     hosts: list[Annotated[str, AfterValidator(check_host_pattern)]] = []
     """The host names that the route answers to, exact or as `*.example.com`; empty means all."""
     protocol: Literal["http", "websocket", "ftp", "dns"] = "http"
-    """What the backends speak."""
+    """What the backends speak. A `websocket` route takes the handshakes of WebSockets and nothing else."""
+    upgrade: bool = False
+    """Whether requests of an `http` route may change to WebSocket, or to what else they ask for with `Upgrade`, but
+    never to `h2c` or TLS. Without, they are answered as if they did not ask."""
+    websocket: WebSocket | None = None
+    """The limits of such connections; null takes those of the gateway."""
     backends: Annotated[list[Backend], AfterValidator(check_backends)] | None = None
     """The addresses that serve the route."""
     host: str | None = None
@@ -240,6 +247,8 @@ class Router(Block):
     """Which pages of other origins may call; null takes what the gateway has."""
     security_headers: SecurityHeaders | None = None
     """Headers that tell browsers what a page may do, where they differ from the gateway's."""
+    compression: Compression | None = None
+    """Which answers are compressed; null takes what the gateway has."""
     request_transformation: RequestTransformation | None = None
     """Changes to the request."""
     response_transformation: ResponseTransformation | None = None
@@ -248,6 +257,10 @@ class Router(Block):
     """Store answers, so that later requests need no backend; null stores none."""
     ai_policy: AiPolicy | None = None
     """Let a language model choose the backend."""
+
+    def changes_protocols(self) -> bool:
+        """Say whether requests may become something else than HTTP."""
+        return self.protocol == "websocket" or (self.protocol == "http" and self.upgrade)
 
     def upstream(self) -> list[Backend]:
         """Return the backends, in whichever form they were given; the catalogue sees to it that there is one."""

@@ -32,8 +32,17 @@ WRITTEN_FOR_BACKENDS = (
     b"x-request-id",
 )
 
-# Fields about the client that the gateway does not write, but takes from trusted peers only.
-TOLD_BY_PROXIES = (b"x-forwarded-port", b"x-real-ip")
+# Fields about the client that are taken from trusted peers only. Those about its certificate the gateway writes itself
+# where it has asked for one, and then takes them from nobody.
+TOLD_BY_PROXIES = (
+    b"x-client-cert-fingerprint",
+    b"x-client-cert-issuer",
+    b"x-client-cert-serial",
+    b"x-client-cert-subject",
+    b"x-client-cert-verified",
+    b"x-forwarded-port",
+    b"x-real-ip",
+)
 
 # Fields of a response that the gateway writes itself.
 WRITTEN_FOR_CLIENTS = (b"x-content-type-options", b"x-request-id")
