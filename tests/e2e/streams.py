@@ -246,6 +246,10 @@ class Streams:
         """Count the clients by what has become of their streams, as soon as all messages have arrived everywhere."""
         return self._run(self._settled(lambda inlet: inlet.seen == self.sent))
 
+    def wait_for_ends(self, count: int) -> None:
+        """Wait until so many streams have ended."""
+        self._run(self._wait_for(lambda: sum(inlet.fate != "open" for inlet in self._inlets) == count))
+
     def last_fates(self) -> dict[str, int]:
         """Count them when no stream is open any more."""
         return self._run(self._settled(lambda inlet: inlet.fate != "open"))

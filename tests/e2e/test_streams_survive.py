@@ -84,7 +84,7 @@ def test_streams_end_cleanly_at_the_end(start_gateway: Callable[..., Gateway], s
     streams.open(WebSocketInlet, gateway.port, FAREWELLS)
 
     gateway.send(SIGTERM)
-    gateway.log.wait_for("draining")
+    streams.wait_for_ends(EVENT_STREAMS // 2 + FAREWELLS)
     streams.end_message()
 
     assert streams.last_fates() == {"ended": EVENT_STREAMS, "closed with 1001": FAREWELLS}
