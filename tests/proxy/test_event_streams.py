@@ -5,6 +5,7 @@ import weakref
 
 import pytest
 
+from kairos.config.policies import Cache
 from kairos.proxy.tunnels import TOLD_PER_SECOND, Farewell
 from kairos.shm import layout
 from tests.proxy.messages import GET
@@ -135,6 +136,20 @@ def test_a_slow_reader_gets_all_of_it(world: World, streaming: Peer, server: Ser
 
     assert streaming.receives().endswith(b"\n\n\r\n" + END)
     assert not streaming.transport.is_aborted
+
+
+def test_the_part_that_was_sent_is_not_stored(world: World, server: Server) -> None:
+    world.configure(world.route("/{rest...}", server, cache=Cache()))
+    first, second = world.client(), world.client()
+    first.sends(GET)
+    server.connection.sends(HEAD + b"Cache-Control: max-age=60\r\n\r\n", b"data: 1\n\n")
+
+    drain(world)
+    second.sends(GET)
+
+    assert first.receives().endswith(END)
+    assert second.receives() == b""
+    assert len(server.connections) == 2
 
 
 def test_the_counters_know_it_as_one_answer(world: World, streaming: Peer) -> None:
