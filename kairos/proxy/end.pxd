@@ -69,5 +69,6 @@ cdef class End:
     cpdef ask(self, double now)
 
     cpdef bint is_between_frames(self) except -1
+    cpdef bint is_busy(self, double now, double seconds) except -1
     cpdef bint has_progressed(self, double now) except -1
     cpdef bytes _mask(self)

@@ -280,6 +280,10 @@ class End:
         """Say whether a frame of our own may be sent to the peer now."""
         return not (cast("FrameScanner", self._frames).left or self.is_over or self.has_ended)
 
+    def is_busy(self, now: float, seconds: float) -> bool:
+        """Say whether it is worth while to wait for the end of a frame, or of what is on its way to the other side."""
+        return self.has_progressed(now) or (not self.is_over and now - self.moved_at < seconds)
+
     def has_progressed(self, now: float) -> bool:
         """Say whether the other side of this connection has read something since the last call."""
         if self.is_lost:

@@ -72,8 +72,6 @@ class Tunnel:
         self.group.tunnels.add(self)
         if life:
             self.ends_at = plane.ticker.now + life
-        if self.group.is_removed:
-            self.route_removed()
         self.client.join(self.backend, client[0])
         self.backend.join(self.client, backend[0])
         for end in (self.client, self.backend):
@@ -83,6 +81,8 @@ class Tunnel:
             if early:
                 end.data_received(early)
         self.look_again()
+        if self.group.is_removed:
+            self.route_removed()
         if plane.is_draining and self.is_websocket:
             self.close(GOING_AWAY)
 
@@ -182,7 +182,7 @@ class Tunnel:
     def expired(self, now: float) -> None:
         """Give up, or ask whether the other sides live."""
         if self._is_closing:
-            if self.client.has_progressed(now) or self.backend.has_progressed(now):
+            if any(end.is_busy(now, CLOSE_SECONDS) for end in (self.client, self.backend)):
                 self.deadline = now + CLOSE_SECONDS
             else:
                 self.deadline = NEVER

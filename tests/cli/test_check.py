@@ -15,8 +15,6 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.json"
 CORRECT = config()
 WITH_WARNING = config(ai={"provider": "openai", "model": "x"})
 WRONG = config(router(methods=["get"], backends=[backend(port=0)]), jwt={"secret": "hunter2"})
-REMOVAL = {"json_body": {"rules": [{"action": "remove", "pointer": "/secret"}]}}
-PROTECTED = config(router(response_transformation=REMOVAL))
 
 
 def run(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> Result:
@@ -147,14 +145,6 @@ def test_the_environment_is_used(path: Path) -> None:
 def test_the_file_may_come_from_the_environment(path: Path) -> None:
     write(path, CORRECT)
     assert run(environ={"KAIROS_CONFIG_PATH": str(path)}).stdout == f"{path}: ok\n"
-
-
-def test_missing_protection_is_an_error_unless_it_is_allowed(path: Path) -> None:
-    write(path, PROTECTED)
-
-    assert run(path).exit_code == 1
-    assert run(path, "--allow-inactive").exit_code == 0
-    assert run(path, environ={"KAIROS_ALLOW_INACTIVE": "1"}).exit_code == 0
 
 
 def test_the_matcher_has_its_say(path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kairos.config.inactive import INACTIVE, Inactive, inactive_settings
+from kairos.config.inactive import INACTIVE, Inactive, inactive_settings, report
 from kairos.config.model import Config
 from kairos.config.model.base import Block
 from kairos.config.unknown_keys import shape
@@ -25,6 +25,17 @@ WITHOUT_EFFECT = [
     ),
     (config(router(ai_policy={"enabled": True, "strategy": "latency_prediction"})), "/routers/0/ai_policy"),
 ]
+
+
+def test_protection_that_is_missing_stops_the_gateway_unless_that_is_allowed() -> None:
+    setting, path = Inactive("/server/wall", protects=True), ("server", "wall")
+    refused, allowed = (report(setting, path, allow=allow) for allow in (False, True))
+
+    assert (refused.level, refused.path) == ("error", path)
+    assert refused.message == '"wall" is not active in this version, and the gateway must not run without it'
+    assert refused.fix
+    assert allowed.level == "warning"
+    assert allowed.message == '"wall" is not active in this version; the gateway runs without this protection'
 
 
 @pytest.mark.parametrize(("given", "pointer"), WITHOUT_EFFECT)

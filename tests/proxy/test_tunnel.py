@@ -263,6 +263,23 @@ class TestFaults:
 
         assert pair.client.receives() == answer[5:] + frame(CLOSE, b"\x03\xea")
 
+    def test_it_waits_for_a_slow_one_as_long_as_that_goes_on(self, world: World, pair: Pair) -> None:
+        answer = frame(TEXT, b"a long answer")
+        pair.backend.sends(answer[:5])
+        pair.client.sends(OUT_OF_PLACE)
+        for at in range(5, len(answer)):
+            world.pass_time(CLOSE_SECONDS - 1)
+            pair.backend.sends(answer[at : at + 1])
+
+        assert pair.client.receives() == answer + frame(CLOSE, b"\x03\xea")
+
+    def test_and_no_longer(self, world: World, pair: Pair) -> None:
+        pair.backend.sends(frame(TEXT, b"a long answer")[:5])
+        pair.client.sends(OUT_OF_PLACE)
+        world.pass_time(2 * CLOSE_SECONDS + 2 * LATE)
+        assert pair.client.is_lost
+        assert pair.backend.is_lost
+
     def test_between_the_frames_of_a_message_it_does_not_wait(self, world: World, pair: Pair) -> None:
         pair.backend.sends(frame(TEXT, b"one", fin=False))
         pair.client.sends(OUT_OF_PLACE)

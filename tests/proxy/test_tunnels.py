@@ -60,7 +60,7 @@ def test_a_route_without_upgrades_is_another(world: World, server: Server) -> No
 
 
 def test_a_handshake_that_outlives_its_route_has_the_same_time(world: World, server: Server) -> None:
-    configure(world, server, removal=10.0)
+    configure(world, server, removal=10.0, ping=1000.0)
     client = world.client()
     client.sends(HANDSHAKE)
     remove_route(world, server)
