@@ -305,3 +305,34 @@ def test_early_bytes_are_not_lost(world: World, server: Server) -> None:
 
     assert pair.early == late
     assert pair.backend.receives() == early
+
+
+def test_a_client_that_says_much_before_the_answer_is_held_back_and_then_heard(world: World, server: Server) -> None:
+    data, client = client_frame(2, bytes(100_000)), world.client()
+    client.sends(HANDSHAKE)
+    client.sends(data)
+    client.sends(data)
+    assert not client.transport.is_reading()
+    server.connection.receives()
+
+    server.connection.sends(AGREED)
+
+    assert server.connection.receives() == data * 2
+    assert client.transport.is_reading()
+
+
+def test_a_client_that_has_not_read_earlier_answers_holds_the_backend_back(world: World, server: Server) -> None:
+    world.configure(world.route("/chat", server, websocket=LIMITS))
+    client = world.client()
+    client.sends(CHAT)
+    client.stops_reading()
+    server.connection.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + bytes(60_000))
+    client.sends(HANDSHAKE)
+    backend = server.connection
+    backend.sends(AGREED)
+    backend.sends(*[b"\x82\x7e\x40\x00" + bytes(16_384)] * 8)
+
+    assert not backend.transport.is_reading()
+    client.reads_on()
+    assert backend.transport.is_reading()
+    assert client.receives().count(b"\x82\x7e\x40\x00") == 8
