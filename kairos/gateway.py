@@ -169,6 +169,8 @@ class Gateway:
         for listener in self._listeners:
             listener.close()
         while self._is_serving() and self._loop.time() < deadline:
+            for listener in self._listeners:
+                listener.drain(plane.ticker.now)
             for downstream in list(plane.downstreams):
                 downstream.drain(plane.ticker.now)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
