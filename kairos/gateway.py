@@ -29,6 +29,7 @@ from kairos.proxy.listener import Listener
 from kairos.proxy.listener_options import ListenerOptions
 from kairos.proxy.plane import DataPlane
 from kairos.proxy.snapshot import SnapshotBuilder
+from kairos.proxy.tunnels import Farewell
 from kairos.routing.router import Entry
 from kairos.shm import layout
 from kairos.shm.zone import Zone
@@ -37,6 +38,7 @@ SLICE_SECONDS = 0.002  # the longest that building a snapshot keeps requests wai
 LEARN_SECONDS = 2.0  # that new host names may take; those that are not known by then are resolved by who needs them
 RELEASED_AT_ONCE = 100  # routes of an old snapshot
 DRAIN_STEP_SECONDS = 0.05
+FAREWELL_SHARE = 0.5  # of a drain: so long it may take to tell all WebSockets
 LAST_HANDSHAKE_SECONDS = 0.1  # for clients whose connection was half open when new ones were turned away
 
 NO_IDENTITIES: Mapping[listening.Listener, Identities] = MappingProxyType({})
@@ -116,6 +118,7 @@ class Gateway:
         self._plane.snapshot = snapshot
         if self._store is not None:
             self._store.bounds = _bounds(settings.cache)
+        self._builder.groups.follow(snapshot.tunnels)
         self._follow(settings.listeners)
         self._checker.follow(snapshot.checked, self._plane.ticker.now)
         self._row.store(layout.LIVE_GENERATION, snapshot.generation)
@@ -168,18 +171,22 @@ class Gateway:
         await asyncio.sleep(min(LAST_HANDSHAKE_SECONDS, seconds))
         for listener in self._listeners:
             listener.close()
+        farewell, began = Farewell(plane, seconds * FAREWELL_SHARE), self._loop.time()
         while self._is_serving() and self._loop.time() < deadline:
             for listener in self._listeners:
                 listener.drain(plane.ticker.now)
             for downstream in list(plane.downstreams):
                 downstream.drain(plane.ticker.now)
+            farewell.tell(self._loop.time() - began)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
-        if plane.downstreams:
-            _log.warning("%d connections are broken off at the end of the drain", len(plane.downstreams))
+        if left := len(plane.downstreams) + len(plane.tunnels):
+            _log.warning("%d connections are broken off at the end of the drain", left)
         for listener in self._listeners:
             listener.abort()
         for downstream in list(plane.downstreams):
             downstream.abort_with_exchange("drain_deadline")
+        for tunnel in list(plane.tunnels):
+            tunnel.abort()
         self._builder.close()
         if self._store is not None:
             self._store.close()
@@ -189,7 +196,8 @@ class Gateway:
         self._switch_access_log(None)
 
     def _is_serving(self) -> bool:
-        return bool(self._plane.downstreams) or any(listener.is_starting for listener in self._listeners)
+        plane = self._plane
+        return bool(plane.downstreams or plane.tunnels) or any(listener.is_starting for listener in self._listeners)
 
     def reopen_logs(self) -> None:
         """Open the access log anew by its name."""

@@ -4,10 +4,18 @@ import argparse
 import sys
 
 from benchmarks import load
-from benchmarks.load import compare, hold, memory, progress, soak
+from benchmarks.load import compare, events, hold, memory, policies, progress, soak, websocket_memory
 from benchmarks.load.errors import LoadError
 
-COMMANDS = {"compare": compare, "memory": memory, "hold": hold, "soak": soak}
+COMMANDS = {
+    "compare": compare,
+    "policies": policies,
+    "events": events,
+    "memory": memory,
+    "websocket-memory": websocket_memory,
+    "hold": hold,
+    "soak": soak,
+}
 
 
 def main() -> int:

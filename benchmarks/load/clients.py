@@ -4,9 +4,10 @@ import asyncio
 import socket
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import cast
+from typing import TypeVar, cast
 
 import uvloop
 
@@ -17,6 +18,8 @@ PER_ADDRESS = 10_000  # connections; the system has about 28,000 ports for each 
 ANSWER_SECONDS = 90.0
 IP_BIND_ADDRESS_NO_PORT = 24  # of Linux: choose the port in connect, which is much faster when most are taken
 REQUEST = "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n"
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +116,15 @@ class Crowd:
     async def _add(self, number: int, path: str, gate: asyncio.Semaphore) -> str:
         async with gate:
             try:
-                client = await connect(f"127.0.0.{1 + number // PER_ADDRESS}", self._port)
+                client = await connect(f"127.0.0.{1 + number // PER_ADDRESS}", self._port, Client)
             except OSError as error:
                 return f"not connected ({error.strerror or error})"
             self._clients.append(client)
             return await client.request(_text(path))
 
 
-async def connect(source: str, port: int) -> Client:
-    """Connect from an address of this machine."""
+async def connect(source: str, port: int, factory: Callable[[], P]) -> P:
+    """Connect from an address of this machine; return the protocol that `factory` makes."""
     loop = asyncio.get_running_loop()
     sock = socket.socket()
     try:
@@ -129,11 +132,11 @@ async def connect(source: str, port: int) -> Client:
         sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((source, 0))
         await loop.sock_connect(sock, (HOST, port))
-        _, client = await loop.create_connection(Client, sock=sock)
+        _, protocol = await loop.create_connection(factory, sock=sock)
     except BaseException:
         sock.close()
         raise
-    return client
+    return protocol
 
 
 def is_complete(answer: bytes) -> bool:

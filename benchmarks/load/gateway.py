@@ -4,14 +4,17 @@ import inspect
 import json
 import mmap
 import os
+import ssl
 import struct
 import sys
 import time
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from benchmarks.load import proc
+from benchmarks.load.certificate import Certificate
 from benchmarks.load.errors import LoadError
 from benchmarks.load.programs import HOST, START_SECONDS, Program, free_port
 from kairos.shm import layout
@@ -27,26 +30,42 @@ ROUTES = {  # path: methods
     "/missing/{name}": ["GET"],
     "/wait": ["GET"],
 }
+ECHO_PATH = "/echo"
 INHERITED = ("KAIROS_PURE_PYTHON", "KAIROS_LOOP")
 
 
 class Gateway(Program):
-    """Kairos with routes to an origin, for the time of a `with` block."""
+    """Kairos with routes to an origin, for the time of a `with` block.
 
-    def __init__(self, folder: Path, origin_port: int, *, workers: int = 1, cpu: int | None = None) -> None:
+    WebSockets lead to `echo_port`, if that is given. `more` are further settings, or other routes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        origin_port: int,
+        *,
+        workers: int = 1,
+        cpu: int | None = None,
+        echo_port: int | None = None,
+        tls: Certificate | None = None,
+        **more: object,
+    ) -> None:
         port = free_port()
-        backends = [{"host": f"http://{HOST}", "port": origin_port}]
-        routers = [
-            {"external_path": path, "internal_path": path, "methods": methods, "backends": backends}
-            for path, methods in ROUTES.items()
-        ]
+        settings: dict[str, object] = {"version": 1}
+        routers = settings["routers"] = [router(path, origin_port, methods=methods) for path, methods in ROUTES.items()]
+        if echo_port is not None:
+            routers.append(router(ECHO_PATH, echo_port, protocol="websocket"))
+        if tls is not None:
+            settings["server"] = {"tls": {"cert_file": str(tls.cert), "key_file": str(tls.key)}}
         config = folder / "kairos.json"
-        config.write_text(json.dumps({"version": 1, "routers": routers}), encoding="utf-8")
+        config.write_text(json.dumps(settings | more), encoding="utf-8")
         command = [
             *(sys.executable, "-m", "kairos", "run", "--config", str(config), "--host", HOST, "--port", str(port)),
             *("--workers", str(workers), "--state-dir", str(folder / f"state-{port}"), "--drain-delay", "0"),
         ]
         super().__init__("kairos", command, port, folder, environment=clean_environment(), cpu=cpu)
+        self._has_tls = tls is not None
         self._workers = workers
         self._zone: ZoneReader
 
@@ -87,6 +106,9 @@ class Gateway(Program):
 
     def _ask_whether_it_is_ready(self) -> None:
         connection = HTTPConnection(HOST, self.port, timeout=START_SECONDS)
+        if self._has_tls:
+            context = ssl._create_unverified_context()  # noqa: SLF001 - nobody checks the certificate
+            connection = HTTPSConnection(HOST, self.port, timeout=START_SECONDS, context=context)
         try:  # the port is open before anybody serves; the question waits there for the first worker
             connection.request("GET", "/ready")
             status = connection.getresponse().status
@@ -121,6 +143,12 @@ class ZoneReader:
     def each(self, index: int) -> list[int]:
         """Return one number of each worker."""
         return [int(struct.unpack_from("=q", self._memory, (row + index) * CELL_BYTES)[0]) for row in self._rows]
+
+
+def router(path: str, origin_port: int, *, methods: Sequence[str] = ("GET",), **more: object) -> Mapping[str, object]:
+    """Make a route to the origin, under the same path if `more` says nothing else."""
+    backends = [{"host": f"http://{HOST}", "port": origin_port}]
+    return {"external_path": path, "internal_path": path, "methods": methods, "backends": backends, **more}
 
 
 def clean_environment() -> dict[str, str]:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from benchmarks.load.errors import LoadError
 
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk", "taskset": "util-linux"}  # Debian's names
+PACKAGES = {  # Debian's names
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "openssl": "openssl",
+    "taskset": "util-linux",
+    "wrk": "wrk",
+}
 
 
 def require_tools(*names: str) -> None:

@@ -1,10 +1,14 @@
 """nginx as the origin, and as a proxy to compare with."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.load.certificate import Certificate
 from benchmarks.load.programs import HOST, Program, free_port
-from benchmarks.load.scenarios import FILES, RESPONSE_FIELDS, SMALL_BYTES
+from benchmarks.load.scenarios import FILES, RESPONSE_FIELDS, SMALL
+
+PUBLIC = "public, max-age=3600"  # at /public/
 
 MAIN = """\
 daemon off;
@@ -31,7 +35,11 @@ ORIGIN = """\
         default_type application/json;
         location / {{
             {fields}
-            return 200 "{text}";
+            return 200 '{text}';
+        }}
+        location /public/ {{
+            {public}
+            return 200 '{text}';
         }}
         location /files/ {{ root {folder}; sendfile on; }}
         location /chunked/ {{
@@ -51,7 +59,15 @@ PROXY = """\
         keepalive_requests 1000000000;
     }}
     server {{
-        listen {host}:{port} backlog=4096;
+        listen {host}:{port} backlog=4096 {tls};
+        location /echo {{
+            proxy_pass http://{host}:{echo};
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+            proxy_set_header Host $host;
+            proxy_read_timeout 1h;
+        }}
         location / {{
             proxy_pass http://origin;
             proxy_http_version 1.1;
@@ -71,16 +87,24 @@ def origin(folder: Path, *, cpu: int | None = None) -> Program:
         (files / name).write_bytes(os.urandom(size))
     for readable in (folder, files):
         readable.chmod(0o755)  # nginx that is started by root reads as somebody else
-    fields = " ".join(f"add_header {name} '{value}';" for name, value in RESPONSE_FIELDS.items())
+    own, public = (_lines(fields) for fields in (RESPONSE_FIELDS, {**RESPONSE_FIELDS, "Cache-Control": PUBLIC}))
     port = free_port()
-    content = ORIGIN.format(host=HOST, port=port, folder=folder, fields=fields, text="x" * SMALL_BYTES)
+    content = ORIGIN.format(host=HOST, port=port, folder=folder, fields=own, public=public, text=SMALL)
     return _program("origin", folder, port, content, cpu)
 
 
-def proxy(folder: Path, origin_port: int, *, cpu: int | None = None) -> Program:
+def proxy(
+    folder: Path, origin_port: int, echo_port: int, *, cpu: int | None = None, tls: Certificate | None = None
+) -> Program:
     """One worker that passes everything on, over connections that it keeps."""
     port = free_port()
-    return _program("nginx", folder, port, PROXY.format(host=HOST, port=port, origin=origin_port), cpu)
+    ssl = f"ssl;\n        ssl_certificate {tls.cert};\n        ssl_certificate_key {tls.key}" if tls else ""
+    content = PROXY.format(host=HOST, port=port, tls=ssl, origin=origin_port, echo=echo_port)
+    return _program("nginx", folder, port, content, cpu)
+
+
+def _lines(fields: Mapping[str, str]) -> str:
+    return " ".join(f"add_header {name} '{value}';" for name, value in fields.items())
 
 
 def _program(name: str, folder: Path, port: int, content: str, cpu: int | None) -> Program:

@@ -1,17 +1,22 @@
 """What is asked, and over how many connections."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One kind of request that is repeated."""
+    """Something that is repeated."""
 
     name: str
     path: str
     connections: int
+    kind: Literal["requests", "handshakes", "messages"] = "requests"
+    """What is repeated: requests on connections that are kept, connections with one request, WebSocket messages."""
+    tls: bool = False
 
 
 SCENARIOS = {
@@ -20,9 +25,14 @@ SCENARIOS = {
         Scenario("small", "/items/42", connections=64),
         Scenario("16k", "/files/16k", connections=16),
         Scenario("1m", "/files/1m", connections=16),
+        Scenario("tls", "/items/42", connections=64, tls=True),
+        Scenario("handshakes", "/items/42", connections=8, kind="handshakes", tls=True),
+        Scenario("websocket", "/echo", connections=64, kind="messages"),
     )
 }
+MESSAGES_PER_SECOND = 8_000  # of all connections together; it must be less than any proxy can take
 SMALL_BYTES = 1 << 10
+SMALL = '{"id":42,"name":"a thing","price":{"amount":1999,"currency":"EUR"},"text":"'.ljust(SMALL_BYTES - 2, "x") + '"}'
 FILES = {"16k": 16 << 10, "1m": 1 << 20}  # below /files/
 
 # With the Host field that wrk adds these are 11 fields, about what a browser sends to an API.
@@ -47,8 +57,8 @@ RESPONSE_FIELDS = {
 }
 
 
-def write_script(path: Path) -> Path:
+def write_script(path: Path, fields: Mapping[str, str] = REQUEST_FIELDS) -> Path:
     """Write the Lua that makes wrk send the fields."""
-    lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in REQUEST_FIELDS.items()]
+    lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in fields.items()]
     path.write_text("".join(lines), encoding="utf-8")
     return path

@@ -19,7 +19,8 @@ class Report:
 
     requests: int
     per_second: float
-    p99_ms: float
+    p99_ms: float | None
+    """None where nobody has looked."""
     refused: int
     """Answers that were neither 2xx nor 3xx."""
     socket_errors: dict[str, int]
@@ -59,11 +60,20 @@ def parse(output: str) -> Report:
     )
 
 
-def run(port: int, path: str, *, connections: int, seconds: int, script: Path, cpu: int | None = None) -> Report:
+def run(
+    port: int,
+    path: str,
+    *,
+    connections: int,
+    seconds: int,
+    script: Path,
+    cpu: int | None = None,
+    scheme: str = "http",
+) -> Report:
     """Load a port of this machine with one thread; `script` is the Lua that makes the requests."""
     command = [
         *(*pinned(cpu), "wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"),
-        *("--timeout", "10s", "--latency", "--script", str(script), f"http://{HOST}:{port}{path}"),
+        *("--timeout", "10s", "--latency", "--script", str(script), f"{scheme}://{HOST}:{port}{path}"),
     ]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=seconds + GRACE_SECONDS, check=False)

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from kairos.config import document
+from kairos.config import document, policies
 from kairos.config.model.caching import Cache
 from kairos.config.model.discovery import Discovery
 from kairos.config.model.health import HealthCheck, can_check, status_range
 from kairos.config.model.resilience import CircuitBreaker, Concurrency, OutlierDetection, Retry
-from kairos.config.model.router import Backend
+from kairos.config.model.router import Backend, Router
 from kairos.config.model.timeouts import RouteTimeouts, Timeouts
 from kairos.config.model.traffic import Composite, Limits, RateLimit, RouteLimits
+from kairos.config.model.websocket import WebSocket
 
 T = TypeVar("T")
 
@@ -202,4 +203,22 @@ def health_check(block: HealthCheck | None, backend: Backend, protocol: str) -> 
         tcp_only=block.tcp_only,
         host=block.host,
         headers=tuple((field.name, field.value) for field in block.headers),
+    )
+
+
+def websocket(router: Router, whole: WebSocket | None, stall: float) -> policies.WebSocket | None:
+    """Return the limits of connections that change protocols; None for a route where none does."""
+    if not router.changes_protocols():
+        return None
+    block = router.websocket or whole or WebSocket()
+    return policies.WebSocket(
+        connections=block.max_connections,
+        frame_bytes=block.max_frame_bytes,
+        message_bytes=block.max_message_bytes,
+        idle=block.idle_timeout_seconds,
+        lifetime=block.max_lifetime_seconds,
+        ping=block.ping_interval_seconds,
+        pong=block.pong_timeout_seconds,
+        removal=block.close_after_removal_seconds,
+        stall=stall,
     )

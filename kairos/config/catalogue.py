@@ -80,6 +80,7 @@ def route(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draf
     yield from balancing(router, path, validated)
     if router.limits:
         yield from head_limits(router.limits, (*path, "limits"), validated)
+    yield from upgrades(router, path, validated)
     yield from states(router, path, validated)
     yield from health_checks(router, path, validated)
     if router.retry:
@@ -101,6 +102,19 @@ def balancing(router: Router, path: JsonPath, validated: Validated) -> Iterator[
             message = f'"{key}" has no effect with the strategy {strategy}'
             fix = f'write "load_balancing_strategy": "consistent_hash", or remove "{key}"'
             yield Draft("warning", (*path, key), message, fix)
+
+
+def upgrades(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:
+    """Look for settings of upgrades where there are none."""
+    if validated.is_in_doubt((*path, "protocol")):
+        return
+    if router.upgrade and router.protocol != "http":
+        message = f'"upgrade" has no effect with the protocol {router.protocol}'
+        yield Draft("warning", (*path, "upgrade"), message, 'remove "upgrade"')
+    if router.websocket and not router.changes_protocols() and not validated.is_in_doubt((*path, "upgrade")):
+        message = '"websocket" has no effect: no request of this route becomes a WebSocket'
+        fix = 'write "protocol": "websocket", or "upgrade": true beside "protocol": "http"'
+        yield Draft("warning", (*path, "websocket"), message, fix)
 
 
 def states(router: Router, path: JsonPath, validated: Validated) -> Iterator[Draft]:

@@ -12,7 +12,7 @@ import orjson
 
 from kairos.config.credentials import ApiKeys, Auth, BasicAuth, Jwt
 from kairos.config.listening import Listener
-from kairos.config.policies import AccessList, Cache, Compression, Cors, RequestChecks
+from kairos.config.policies import AccessList, Cache, Compression, Cors, RequestChecks, WebSocket
 from kairos.config.transformations import Transformation
 
 T = TypeVar("T")
@@ -270,6 +270,8 @@ class Route:
     request_change: Transformation | None = None
     response_change: Transformation | None = None
     cache: Cache | None = None
+    websocket: WebSocket | None = None
+    """None where no request may change protocols."""
 
     @classmethod
     def decode(cls, line: bytes) -> Self:
@@ -367,6 +369,7 @@ BLOCKS: tuple[tuple[str, type[Any]], ...] = (
     ("cors", Cors),
     ("cache", Cache),
     ("compression", Compression),
+    ("websocket", WebSocket),
 )
 """The blocks of a route that may be absent."""
 

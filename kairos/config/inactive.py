@@ -29,7 +29,7 @@ INACTIVE = (
     ),
     Inactive("/ai"),
     Inactive("/metrics", has_switch=True),
-    Inactive("/routers/*/protocol", harmless=("http",), effect="such a route answers 501"),
+    Inactive("/routers/*/protocol", harmless=("http", "websocket"), effect="such a route answers 501"),
     Inactive("/routers/*/ai_policy", has_switch=True),
 )
 

@@ -19,6 +19,7 @@ from kairos.config.bounds import (
     route_limits,
     route_timeouts,
     timeouts,
+    websocket,
 )
 from kairos.config.client_certificates import ClientCertificates, pair_of
 from kairos.config.document import Backend, Document, HashOn, Route, Settings, Sticky, Tls
@@ -148,7 +149,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
     return Route(
         external_path=router.external_path,
         internal_path=router.internal_path,
-        methods=tuple(dict.fromkeys(router.methods)),
+        methods=tuple(dict.fromkeys((*router.methods, "GET") if router.protocol == "websocket" else router.methods)),
         backends=backends,
         hosts=tuple(dict.fromkeys(router.hosts)),
         protocol=router.protocol,
@@ -176,6 +177,7 @@ def route(router: Router, backends: tuple[Backend, ...], whole: Settings, config
         request_change=request_change(router.request_transformation),
         response_change=response_change(router.response_transformation),
         cache=cache(router.cache),
+        websocket=websocket(router, config.websocket, route_timeouts(router.timeouts, whole.timeouts).body_stall),
     )
 
 

@@ -75,3 +75,22 @@ class Compression:
     zstd_level: int = 3
     gzip_level: int = 4
     event_streams: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocket:
+    """The limits of a WebSocket or of another upgrade. Durations are seconds; 0 is without end, or any number."""
+
+    connections: int = 0
+    """Of the route, over all workers."""
+    frame_bytes: int = 16 << 20
+    message_bytes: int = 64 << 20
+    idle: float = 0.0
+    lifetime: float = 0.0
+    ping: float = 0.0
+    """How long a side is silent before it is asked whether it lives."""
+    pong: float = 20.0
+    removal: float | None = None
+    """How long it lives on without its route; None is without end."""
+    stall: float = 60.0
+    """How long what waits for a reader may make no progress."""

@@ -18,6 +18,7 @@ cdef class Answer:
     cdef object _encoding
     cdef ResponseHead _head
     cdef bint _is_chunked
+    cdef readonly object events
 
     cdef _begin(self, Exchange exchange, ResponseHead head)
 

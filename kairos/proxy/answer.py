@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, cast
 
+from kairos.protocols.event_stream import EventStream
 from kairos.protocols.http1 import chunked
-from kairos.protocols.http1.fields import trailer_section
+from kairos.protocols.http1.fields import CONTENT_CODING, trailer_section
 from kairos.protocols.http1.forwarded import tells_https
 from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead
 from kairos.protocols.http1.serialize import response_head
@@ -30,13 +31,16 @@ class Answer:
     a cycle: the exchange hands itself in.
     """
 
-    __slots__ = ("_connection", "_encoding", "_head", "_is_chunked")
+    __slots__ = ("_connection", "_encoding", "_head", "_is_chunked", "events")
 
     def __init__(self, exchange: "Exchange", head: ResponseHead) -> None:
         self._begin(exchange, head)  # with types when compiled
 
     def _begin(self, exchange: "Exchange", head: ResponseHead) -> None:
         self._connection = head.connection  # what the backend says of its connection
+        self.events: EventStream | None = None  # where events end, if the answer consists of them and can end anywhere
+        if head.is_event_stream and head.body_length < 0 and CONTENT_CODING.values(head.raw)[0] is None:
+            self.events = EventStream()
         self._encoding: Encoding | None = None
         if exchange.route.compressor is not None:
             head, self._encoding = encoded(exchange.route.compressor, exchange.head, head)
@@ -89,12 +93,14 @@ class Answer:
         coding = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
         via, connection, request_id = exchange.snapshot.via, exchange.connection_line(), exchange.request_id
         if exchange.route.sticky is not None and exchange.attempts.target is not None:
-            connection += _sticky_line(exchange)
+            connection += sticky_line(exchange)
+        if self.events is not None:
+            exchange.snapshot = None  # type: ignore[assignment]  # it may outlive many generations, and keeps none alive
         own = (coding, _NOSNIFF_AND_ID, request_id, b"\r\n", date, via, connection, exchange.lines, b"\r\n", data)
         return response_head(head, own, exchange.route.copies)
 
 
-def _sticky_line(exchange: "Exchange") -> bytes:
+def sticky_line(exchange: "Exchange") -> bytes:
     """Lead the client back to the backend that answers, unless its cookie does so already."""
     is_secure = tells_https(exchange.forwarded)
     target = cast("Target", exchange.attempts.target)

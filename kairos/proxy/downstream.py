@@ -80,8 +80,8 @@ class Downstream:
         self.address = ""
         self.deadline = _NEVER
         self.is_secure = False  # the client speaks TLS
-        self.server_name = b""  # for which its certificate was asked, and for which alone it counts
         self.owns: set[Owned] | None = None  # where connections to backends are kept for this one alone
+        self.server_name = b""  # for which its certificate was asked, and for which alone it counts
         self._body: RequestBody | None = None
         self._buffer = b""
         self._certificate = b""  # what backends are told of the client's
@@ -137,7 +137,7 @@ class Downstream:
         plane.row.add(layout.CONNECTIONS_ACCEPTED, 1)
         plane.row.add(layout.CONNECTIONS_OPEN, 1)
         most = plane.snapshot.settings.limits.connections
-        if most and len(plane.downstreams) > most:
+        if most and len(plane.downstreams) + len(plane.tunnels) > most:
             setting, reason = "limits.max_connections_per_worker", "too_many_connections"
             self._refuse(Overloaded(most, setting=setting, reason=reason), b"")
 
@@ -193,11 +193,11 @@ class Downstream:
             self._watch()
             exchange.client_reads_on()
 
-    def stand_in(self, transport: asyncio.Transport, address: str) -> None:
+    def stand_in(self, client: "Downstream", transport: asyncio.Transport) -> None:
         """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
         self._transport = transport
         self._send = transport.write
-        self.address = address
+        self.address, self.is_secure, self._told = client.address, client.is_secure, client._told  # noqa: SLF001
 
     # What the exchange asks for.
 
@@ -259,6 +259,19 @@ class Downstream:
         if self._buffer and not self._is_processing:
             self._process(b"")
 
+    def hand_over(self) -> tuple[asyncio.Transport, bytes]:
+        """Let go of the connection, for whose transport there is another protocol now; and of what was read ahead."""
+        early, self._buffer = self._buffer, b""
+        self._exchange = None
+        self.resume_reading()
+        self._is_closing = True
+        self.plane.hangups.forget(self._fd)
+        self.plane.ticker.forget(self)
+        self.plane.downstreams.discard(self)
+        for owned in self.owns or ():
+            owned.left(self)
+        return self._transport, early
+
     def abort(self) -> None:
         """Break off at once: the client must see that what it has is not whole."""
         self._is_closing = True
@@ -289,10 +302,23 @@ class Downstream:
         else:
             self._close()
 
+    def has_event_stream(self) -> bool:
+        """Say whether an answer flows that can end between any two events."""
+        return self._exchange is not None and self._exchange.is_event_stream()
+
+    def leave(self) -> None:
+        """End the event stream between two events."""
+        if self._exchange is not None:
+            self._exchange.leave()
+
     def drain(self, now: float) -> None:
-        """Close if nothing is under way and nothing has been for a moment, else let the next answer say `close`."""
-        is_idle = self._exchange is None and not self._buffer and not self._is_closing
-        if is_idle and now - self._idle_since >= DRAIN_IDLE_SECONDS:
+        """Close if nothing is under way and nothing has been for a moment, else let the next answer say `close`.
+
+        An event stream has no next answer: it ends when it has been told to leave.
+        """
+        if self._exchange is not None:
+            self._exchange.drain()
+        elif not self._buffer and not self._is_closing and now - self._idle_since >= DRAIN_IDLE_SECONDS:
             self._close()
 
     def abort_with_exchange(self, reason: str, error: KairosError | None = None) -> None:

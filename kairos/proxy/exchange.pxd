@@ -35,6 +35,7 @@ cdef class Exchange:
     cdef object _held_answer
     cdef bint _is_admitted
     cdef bint _is_due
+    cdef bint _is_leaving
     cdef bint _is_trusted
     cdef Pool _taken
     cdef readonly Attempts attempts
@@ -62,6 +63,7 @@ cdef class Exchange:
     cdef readonly Py_ssize_t status
     cdef public bytes target
     cdef public object task
+    cdef public object upgrade
     cdef public object upstream
 
     @cython.locals(plane=DataPlane, row=Cells, client=Client, request_id=bytes)
@@ -78,6 +80,14 @@ cdef class Exchange:
     cpdef bint take_answer(self, ResponseHead head) except -1
     cpdef begin_answer(self, ResponseHead head)
     cpdef response_body(self, bytes data)
+
+    @cython.locals(whole=Py_ssize_t)
+    cpdef _pass_on_events(self, object events, bytes data)
+
+    cpdef bint is_event_stream(self) except -1
+    cpdef leave(self)
+    cpdef drain(self)
+    cpdef _end_stream(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)
     cpdef goes_on(self, bytes data)
     cdef _pass_on(self, bytes data)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from kairos.errors import BadRequest, KairosError, Overloaded, Retry, UpstreamError
 from kairos.filters import Identity, LocalReply
+from kairos.protocols.event_stream import EventStream
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import host_line, interim_head, request_head
 from kairos.proxy import json_bodies, unavailable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kairos.proxy.json_bodies import HeldAnswer
     from kairos.proxy.pool import Pool
     from kairos.proxy.target import Target
+    from kairos.proxy.upgrade import Upgrade
     from kairos.proxy.upstream import Upstream
     from kairos.traffic.transform_json import JsonChange
 
@@ -63,6 +65,7 @@ class Exchange:
         "_held_answer",
         "_is_admitted",
         "_is_due",
+        "_is_leaving",
         "_is_trusted",
         "_taken",
         "attempts",
@@ -90,6 +93,7 @@ class Exchange:
         "status",
         "target",
         "task",
+        "upgrade",
         "upstream",
     )
 
@@ -119,6 +123,7 @@ class Exchange:
         self._held: list[bytes] | None = None if self.request_done else []  # the body, while it could be sent again
         self.request_bytes = len(head.raw)
         self.identity: Identity | None = None
+        self.upgrade: Upgrade | None = None  # what the client would like to change to, where that is allowed
         self.lines = b""  # for the client, from filters
         self.request_lines = b""  # for the backend, from filters
         self.response_bytes = 0
@@ -129,6 +134,7 @@ class Exchange:
         self.connected = 0.0
         self.first_byte = 0.0
         self.attempts = Attempts()
+        self._answer = None  # type: ignore[assignment]  # until it begins
         self.task: asyncio.Task[None] | Waiter | None = None  # that waits for a filter, an answer or a connection
         self._deadline = 0.0  # for the head of the response, all attempts together; 0 until the request has been sent
         self._has_told = False  # an interim answer has gone to the client
@@ -136,6 +142,7 @@ class Exchange:
         self._is_due = False  # all that the head waits for is the body
         self._held_answer: HeldAnswer | None = None
         self._is_admitted = False  # counted in the crowd of the route
+        self._is_leaving = False  # an event stream ends after the event that is on its way
         self.keeps_client = False
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
         self.target = b""
@@ -308,6 +315,7 @@ class Exchange:
         if self.downstream.plane.access_log is not None:
             self.first_byte = monotonic()
         self._answer = Answer(self, head)
+        self._is_leaving = self.downstream.plane.is_draining
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
@@ -317,7 +325,41 @@ class Exchange:
                 return
         if self.caching is not None:
             data = self.caching.passed(data)
-        self._pass_on(self._answer.piece(self, data))
+        events = self._answer.events
+        if events is None:
+            self._pass_on(self._answer.piece(self, data))
+        else:
+            self._pass_on_events(events, data)
+
+    def _pass_on_events(self, events: EventStream, data: bytes) -> None:
+        whole = events.take(data)
+        if whole and self._is_leaving:
+            self._end_stream(data[:whole])
+        else:
+            self._pass_on(self._answer.piece(self, data))
+
+    def is_event_stream(self) -> bool:
+        """Say whether the answer has not ended, and can end between any two events."""
+        return self.upstream is not None and self._answer is not None and self._answer.events is not None
+
+    def leave(self) -> None:
+        """End an event stream as soon as it is between two events."""
+        self._is_leaving = True
+        self.drain()
+
+    def drain(self) -> None:
+        """End an event stream that has to leave if it is between two events; anything else may finish."""
+        if self._is_leaving and self.is_event_stream() and self._answer.events.is_between:  # type: ignore[union-attr]
+            self._end_stream(b"")
+
+    def _end_stream(self, data: bytes) -> None:
+        """End the answer although the backend has more: the client will ask for what follows somewhere else."""
+        self.keeps_client = False
+        self.drop_upstream()
+        if self.caching is not None:
+            self.caching.ended(self)  # this is not all of it, so nobody else gets it
+            self.caching = None
+        self.end_response(data, None)
 
     def end_response(self, data: bytes, trailers: list[tuple[bytes, bytes]] | None) -> None:
         """Pass on the last piece of the response's body, and what trailers the client can take."""
@@ -354,6 +396,24 @@ class Exchange:
         if data:
             self.response_bytes += len(data)
             self.downstream.write(data)
+
+    def switched(self, data: bytes) -> "Pool":
+        """Send the client the 101 of the backend, and end here: a tunnel has the connections now.
+
+        Return the pool whose backend goes on to have this in flight.
+        """
+        plane = self.downstream.plane
+        self.attempts.answered(plane.ticker.now, 101)
+        self.attempts.accepted()
+        self.status = 101
+        if plane.access_log is not None:
+            self.first_byte = monotonic()
+        self.response_bytes += len(data)
+        self.downstream.write(data)
+        pool, self._taken = cast("Pool", self._taken), None
+        self.upstream = None
+        self._end()
+        return pool
 
     def upstream_failed(self, error: UpstreamError, upstream: "Upstream") -> None:
         """Send the request again where that is safe, else tell the client, or break off what it has begun to read."""
@@ -545,6 +605,8 @@ class Exchange:
             row.add(self.route.column, 1)
             if self.route.crowd is not None:
                 self.route.crowd.left(self, self._is_admitted)
+        if self.upgrade is not None:
+            self.upgrade.end()
         row.add(_BYTES_IN, self.request_bytes)
         row.add(_BYTES_OUT, self.response_bytes)
         if plane.access_log is not None:

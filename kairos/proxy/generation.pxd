@@ -36,6 +36,7 @@ cdef class ProxyRoute:
     cdef readonly bytes secure_lines
     cdef public tuple targets
     cdef readonly StickyCookie sticky
+    cdef readonly object tunnels
     cdef public bint waits
 
 
@@ -62,6 +63,7 @@ cdef class Snapshot:
     cdef readonly object settings
     cdef readonly Py_ssize_t target_bytes
     cdef readonly bytes told
+    cdef readonly frozenset tunnels
     cdef readonly double upstream_idle_most
     cdef readonly double upstream_idle_seconds
     cdef readonly double upstream_life_seconds

@@ -1,6 +1,6 @@
 """What one config generation built, swapped whole: the routes, and the bounds that hold before a route is known."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from kairos._speedups.matcher import Matcher
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kairos.proxy.encoding import Compressor
     from kairos.proxy.endpoints import Endpoints
     from kairos.proxy.target import Target
+    from kairos.proxy.tunnels import Group
 
 
 class ProxyRoute:
@@ -58,6 +59,7 @@ class ProxyRoute:
         "secure_lines",
         "sticky",
         "targets",
+        "tunnels",
         "waits",
     )
 
@@ -84,6 +86,7 @@ class ProxyRoute:
         crowd: "Crowd | None" = None,
         is_checked: bool = False,
         cache: "RouteCache | None" = None,
+        tunnels: "Group | None" = None,
     ) -> None:
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self.pattern = pattern
@@ -95,6 +98,7 @@ class ProxyRoute:
         self.retry = retry
         self.crowd = crowd  # None where its requests are not limited
         self.is_checked = is_checked  # whether any of its backends is asked how it is
+        self.tunnels = tunnels  # None where no request may change protocols
         self.column = column
         self.copies = copies
         self.cors = cors
@@ -118,8 +122,8 @@ class ProxyRoute:
 class Snapshot:
     """An immutable generation; `entries` holds what was built from each line of its document.
 
-    `checked` are the routes with backends that are asked how they are; `has_cache` tells whether any route stores
-    answers.
+    `checked` are the routes with backends that are asked how they are; `tunnels` are of the routes whose requests may
+    change protocols; `has_cache` tells whether any route stores answers.
     """
 
     __slots__ = (
@@ -144,6 +148,7 @@ class Snapshot:
         "settings",
         "target_bytes",
         "told",
+        "tunnels",
         "upstream_idle_most",
         "upstream_idle_seconds",
         "upstream_life_seconds",
@@ -158,6 +163,7 @@ class Snapshot:
         router: Router,
         entries: dict[bytes, Entry],
         checked: Sequence[ProxyRoute] = (),
+        tunnels: "Collection[Group]" = (),
         *,
         has_cache: bool = False,
     ) -> None:
@@ -168,6 +174,7 @@ class Snapshot:
         self.entries = entries
         self.checked = tuple(checked)
         self.has_cache = has_cache
+        self.tunnels = frozenset(tunnels)
         self.forwarding = Forwarding.of(settings)
         self.via = self.forwarding.via
         self.told = b",".join(told_fields(settings))

@@ -27,6 +27,7 @@ cdef class DataPlane:
     cdef public Snapshot snapshot
     cdef public double started_clock
     cdef public Ticker ticker
+    cdef public set tunnels
 
     cpdef double time(self) except? -1
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kairos.proxy.crowd import Crowd
     from kairos.proxy.downstream import Downstream
     from kairos.proxy.generation import Snapshot
+    from kairos.proxy.tunnel import Tunnel
 
 _RANDOM_BYTES = 4096
 
@@ -44,6 +45,7 @@ class DataPlane:
         "snapshot",
         "started_clock",
         "ticker",
+        "tunnels",
     )
 
     snapshot: "Snapshot"
@@ -72,6 +74,7 @@ class DataPlane:
         self.access_log: AccessLog | None = None
         self.limit_log = LimitLog()
         self.downstreams: set[Downstream] = set()
+        self.tunnels: set[Tunnel] = set()
         self.crowds: set[Crowd] = set()  # those in which requests wait
         self.retry_budget = Budget()
         self.ticker.on_tick(self._move_up)

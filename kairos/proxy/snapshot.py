@@ -29,6 +29,8 @@ from kairos.proxy.plane import DataPlane
 from kairos.proxy.pool import Pool, Pools
 from kairos.proxy.recovery import RetryPolicy
 from kairos.proxy.target import Target
+from kairos.proxy.tunnels import Group, Groups
+from kairos.proxy.upgrade import Upgrades
 from kairos.resilience import breaker
 from kairos.resilience.ejection import Ejection
 from kairos.resilience.volume import Volume
@@ -74,6 +76,7 @@ class SnapshotBuilder:
         self._authenticators = Authenticators(plane)
         self._threads = threads or EncodingThreads(plane.loop)
         self._told: tuple[bytes, ...] = ()  # the fields in which backends are told who was authenticated
+        self.groups = Groups(plane, zone)
         self._buckets = Buckets(zone.guarded, plane.row, layout.RATE_FORGOTTEN)
         self._rate_key = zone.secret(b"rate limits")[:16]
 
@@ -87,18 +90,21 @@ class SnapshotBuilder:
         reusable = old if previous is not None and _build_alike(previous.settings, settings) else {}
         entries = self._builtins(settings, old)
         checked: list[ProxyRoute] = []
+        tunnels: list[Group] = []
         for line in lines:
             entry = entries[line] = reusable.get(line) or self._entry(Route.decode(line), settings)
             destination = cast("ProxyRoute", entry.destination)
             if destination.is_checked:
                 checked.append(destination)
+            if destination.tunnels is not None:
+                tunnels.append(destination.tunnels)
             yield
         removed = [entry for line, entry in old.items() if entries.get(line) is not entry]
         added = [entry for line, entry in entries.items() if old.get(line) is not entry]
         router = previous.router if previous is not None else Router.empty()
         router = yield from router.changed(removed, added)
         has_cache = any(cast("ProxyRoute", entry.destination).cache is not None for entry in entries.values())
-        return Snapshot(generation, settings, router, entries, checked, has_cache=has_cache)
+        return Snapshot(generation, settings, router, entries, checked, tunnels, has_cache=has_cache)
 
     def close(self) -> None:
         """Close every idle connection to a backend."""
@@ -123,9 +129,10 @@ class SnapshotBuilder:
         endpoints = Endpoints(route, [self._plane.hosts.host(name, settings.discovery) for name in names])
         targets = self._targets(endpoints.located())
         policy = cors.CorsPolicy(route.cors) if route.cors is not None else None
+        group = self.groups.of(f"{route.hosts} {route.external_path}") if route.websocket is not None else None
         destination = ProxyRoute(
             route.external_path,
-            self._filters(route, policy),
+            self._filters(route, policy, group),
             self._balancer(route, targets),
             self._zone.column(route.external_path),
             limits=route.limits,
@@ -135,6 +142,7 @@ class SnapshotBuilder:
             targets=targets,
             retry=None if route.retry is None else RetryPolicy(route.retry),
             crowd=self._crowd(route),
+            tunnels=group,
             is_checked=any(backend.health_check is not None for backend in route.backends),
             sticky=self._sticky(route),
             copies=self._copies(route),
@@ -163,7 +171,7 @@ class SnapshotBuilder:
         for pool in {pool for pool, _ in before}.difference(target.pool for target in targets):
             pool.leave(destination)
 
-    def _filters(self, route: Route, policy: cors.CorsPolicy | None) -> list[Filter]:
+    def _filters(self, route: Route, policy: cors.CorsPolicy | None, group: Group | None) -> list[Filter]:
         filters: list[Filter] = []
         if route.access_lists:
             filters.append(AccessControl(route.access_lists))
@@ -176,7 +184,10 @@ class SnapshotBuilder:
         if route.auth_required:
             filters.append(self._authenticators.filter(route))
         filters += after
-        if route.protocol != "http":
+        if route.websocket is not None and group is not None:
+            only = route.protocol == "websocket"
+            filters.append(Upgrades(self._plane, group, route.websocket, policy, only_websocket=only))
+        elif route.protocol != "http":
             filters.append(ProtocolClosed(route.protocol))
         return filters
 

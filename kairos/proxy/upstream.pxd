@@ -12,6 +12,7 @@ cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
 cdef Py_ssize_t _AWAITS_HEAD
 cdef Py_ssize_t _IDLE
+cdef Py_ssize_t _SWITCHES
 cdef double _NEVER
 
 

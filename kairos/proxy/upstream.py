@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
     from kairos.proxy.plane import DataPlane
     from kairos.proxy.pool import Pool
+    from kairos.proxy.upgrade import Upgrade
 
 CLOSE_SECONDS = 5.0  # to send what is left
 WHOLE_WRITE = 16 << 10  # bytes that an empty send buffer takes at once, or not at all
@@ -34,6 +35,7 @@ _CHUNKED = CHUNKED
 _UNTIL_CLOSE = UNTIL_CLOSE
 _AWAITS_HEAD = -3
 _IDLE = -4
+_SWITCHES = -5
 _NEVER = NEVER
 
 
@@ -49,6 +51,7 @@ class Upstream:
     | n >= 0       | n bytes of the body are to come                     |
     | _CHUNKED     | a chunked body is to come                           |
     | _UNTIL_CLOSE | the body ends with the connection                   |
+    | _SWITCHES    | a tunnel takes the connection over                  |
     """
 
     __slots__ = (
@@ -182,6 +185,18 @@ class Upstream:
         self.is_closing = True
         self.deadline = self._plane.ticker.now + CLOSE_SECONDS
         self._transport.close()
+
+    def hand_over(self) -> asyncio.Transport:
+        """Let go of the connection, for whose transport there is another protocol now."""
+        self._exchange = None
+        self._let_go_of_spare()
+        self.resume_reading()
+        self.is_closing = True
+        self._plane.ticker.forget(self)
+        if self._socket is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # it may be silent for long
+            self._socket = None
+        return self._transport
 
     def abort(self) -> None:
         """End the connection and its exchange at once, whatever is in flight."""
@@ -341,6 +356,9 @@ class Upstream:
         self._buffer = b""
         if self._exchange is None:
             return
+        if self._left == _SWITCHES:
+            cast("Upgrade", self._exchange.upgrade).switch(self._exchange, self, data)
+            return
         self._read_body(data)
 
     def _take_head(self, raw: bytes) -> None:
@@ -373,9 +391,20 @@ class Upstream:
         elif asked_at:
             latency.answered(seconds, now)
 
+    def _take_switch(self, head: ResponseHead, exchange: "Exchange") -> None:
+        if exchange.upgrade is None:
+            raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
+        exchange.upgrade.agree(head, exchange)
+        if self._pool.latency is not None:
+            self._measure(is_error=False)
+        if self.requests == 1:
+            self._pool.answered(head, self._transport)
+        self._left = _SWITCHES
+
     def _take_interim(self, head: ResponseHead, exchange: "Exchange") -> None:
         if head.status == 101:
-            raise UpstreamError("the backend changed protocols unasked", reason="unexpected_upgrade")
+            self._take_switch(head, exchange)
+            return
         self.is_reused = False  # it lives: if it is lost from here on, that is no stale reuse
         exchange.interim(head)
 

@@ -95,6 +95,13 @@ class CorsPolicy:
             known = self._judged(origin)
         return known
 
+    def admits(self, head: RequestHead) -> bool:
+        """Say whether whoever asks may open a WebSocket: pages of allowed origins, of the host itself, and no page."""
+        (origin,) = _ORIGIN.values(head.raw)
+        if origin is None or "*" in self._settings.origins:
+            return True
+        return self._is_allowed(origin) or origin.partition(b"://")[2].lower() == head.host.lower()
+
     def _preflight_lines(self, head: RequestHead) -> bytes:
         """Return what else the answer to a preflight says: to a page that may call, what it may do."""
         origin, method, names, private = _PREFLIGHT.values(head.raw)

@@ -35,9 +35,14 @@ RATE_DRY_RUN = 15  # requests that a rate limit would have refused
 RATE_FORGOTTEN = 16  # clients that rate limits forgot too early, for want of memory
 CACHE_REFUSED = 20  # answers that the cache could not store, because the disk or its bounds did not let it
 CACHE_EVICTED = 21  # answers that made room for others
-TLS_HANDSHAKES = 28  # with clients, that have succeeded
-TLS_RESUMED = 29  # those of them that went on with an earlier session
-TLS_FAILURES = 30  # handshakes with clients that came to nothing
+TLS_HANDSHAKES = 22  # with clients, that have succeeded
+TLS_RESUMED = 23  # those of them that went on with an earlier session
+TLS_FAILURES = 24  # handshakes with clients that came to nothing
+WEBSOCKET_BYTES_IN = 25  # from clients; of all that has changed from HTTP to another protocol
+WEBSOCKET_BYTES_OUT = 26
+WEBSOCKET_MESSAGES_IN = 27
+WEBSOCKET_MESSAGES_OUT = 28
+WEBSOCKETS = 29  # that were opened
 # Gauges say how things are; the supervisor zeroes those of a dead worker.
 CONNECTIONS_OPEN = 32
 IN_FLIGHT = 33
@@ -46,6 +51,7 @@ LIVE_GENERATIONS = 35
 LIVE_GENERATION = 36  # the newest that the worker serves
 HEARTBEAT = 37  # nanoseconds of CLOCK_MONOTONIC
 PID = 38
+WEBSOCKETS_OPEN = 39
 GAUGES = range(32, 64)
 # Dynamic columns follow: one per name in the directory, then two that all names share that found it full.
 COLUMNS = 64

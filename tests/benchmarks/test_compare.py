@@ -24,3 +24,12 @@ def test_each_scenario_has_a_row_for_each_proxy() -> None:
     assert [cells[:2] for cells in found] == [
         ["small", "kairos"], ["small", "nginx"], ["1m", "kairos"], ["1m", "nginx"]
     ]
+
+
+def test_what_nobody_has_looked_at_is_left_out() -> None:
+    rounds = {"kairos": [Figures(900.0, 30.0, None, 30.0)], "nginx": [Figures(1000.0, 20.0, None, 10.0)]}
+
+    assert row("handshakes", "nginx", rounds) == [
+        *("handshakes", "nginx", "1,000", "20.0", "", "10.0"),
+        *("1.50 (1.50-1.50)", "0.90 (0.90-0.90)", ""),
+    ]

@@ -16,7 +16,7 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
 
 
 def test_the_package_of_each_program_is_known() -> None:
-    assert set(PACKAGES) == {"nginx", "haproxy", "wrk", "taskset"}
+    assert set(PACKAGES) == {"nginx", "haproxy", "openssl", "wrk", "taskset"}
 
 
 def test_too_few_processors_are_said() -> None:

@@ -124,6 +124,7 @@ STRICT: dict[str, Any] = {
     },
     "discovery": {"resolver": ["10.0.0.2", "[2001:db8::2]:5353"], "min_ttl": 2, "max_ttl": 30.5, "ipv": "4"},
     "access_list": {"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"]},
+    "websocket": {"max_frame_bytes": 1000},
     "routers": [
         {"external_path": "/legacy", "internal_path": "/", "methods": ["GET"], "host": "http://one", "port": 8080},
         {
@@ -239,6 +240,17 @@ STRICT: dict[str, Any] = {
             "internal_path": "/ws",
             "methods": ["GET"],
             "protocol": "websocket",
+            "upgrade": False,
+            "websocket": {
+                "max_connections": 1000,
+                "max_frame_bytes": 65_536,
+                "max_message_bytes": 1_048_576,
+                "idle_timeout_seconds": 600,
+                "max_lifetime_seconds": 86_400,
+                "ping_interval_seconds": 30,
+                "pong_timeout_seconds": 7.5,
+                "close_after_removal_seconds": 60,
+            },
             "backends": [{"host": "ws://ws-backend", "port": 3000}],
         },
         {

@@ -212,6 +212,16 @@ def test_a_websocket_route_refuses_other_backends(operator: Operator, host: str)
     ]
 
 
+def test_settings_of_upgrades_need_a_route_with_upgrades(operator: Operator) -> None:
+    blind = config(router("/a", websocket={"max_connections": 1}), router("/b", protocol="websocket", upgrade=True))
+
+    assert operator.warnings(blind) == [
+        ("/routers/0/websocket", '"websocket" has no effect: no request of this route becomes a WebSocket'),
+        ("/routers/1/upgrade", '"upgrade" has no effect with the protocol websocket'),
+    ]
+    assert operator.warnings(config(router("/a", websocket={"max_connections": 1}, upgrade=True))) == []
+
+
 def ftp(host: str, port: int = 21, **more: Any) -> dict[str, Any]:
     return config(router("/ftp", protocol="ftp", backends=[backend(host, port)], **more))
 

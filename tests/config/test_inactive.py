@@ -16,7 +16,7 @@ LIMIT: dict[str, Any] = {"requests_per_window": 10}
 WITHOUT_EFFECT = [
     (config(ai={"provider": "openai", "model": "x"}), "/ai"),
     (config(metrics={}), "/metrics"),
-    (config(router(protocol="websocket")), "/routers/0/protocol"),
+    (config(router(protocol="ftp", backends=[backend("ftp://a", 21)])), "/routers/0/protocol"),
     (config(rate_limit={**LIMIT, "enable_redis": True}), "/rate_limit/enable_redis"),
     (config(router(rate_limit={**LIMIT, "enable_redis": True})), "/routers/0/rate_limit/enable_redis"),
     (
@@ -52,6 +52,7 @@ def test_a_setting_without_its_feature_is_a_warning(operator: Operator, given: d
     [
         config(),
         config(router(load_balancing_strategy="round_robin", protocol="http", auth_required=False)),
+        config(router(protocol="websocket")),
         config(router(backends=[backend(weight=1, health_check_path=None)], retry=None)),
         config(rate_limit=LIMIT),
         config(jwt=None, rate_limit=None, access_list=None, ai=None, server={}),
@@ -111,5 +112,5 @@ def test_what_is_no_setting_at_all_is_not_called_inactive(operator: Operator, ke
 
 
 def test_an_inactive_protocol_tells_what_such_a_route_answers(operator: Operator) -> None:
-    ((_, message),) = operator.warnings(config(router(protocol="websocket")))
+    ((_, message),) = operator.warnings(config(router(protocol="ftp", backends=[backend("ftp://a", 21)])))
     assert message.endswith("such a route answers 501")

@@ -25,6 +25,7 @@ from kairos.config.document import (
 from kairos.config.listening import Listener
 from kairos.config.model.balancing import Strategy
 from kairos.config.normalise import Overrides
+from kairos.config.policies import WebSocket
 from tests.config.configs import AUTHORITY, SECRET, STRICT, backend, config, router
 from tests.config.operators import Operator
 
@@ -274,3 +275,28 @@ def test_a_route_has_the_rate_limits_of_the_gateway_and_its_own(operator: Operat
 def test_the_memory_of_rate_limits_comes_from_the_file(operator: Operator) -> None:
     assert operator.document(config()).settings.rate_limit_bytes == 64 << 20
     assert operator.document(config(limits={"rate_limit_memory_bytes": 1 << 20})).settings.rate_limit_bytes == 1 << 20
+
+
+def test_only_routes_that_change_protocols_have_limits_for_that(operator: Operator) -> None:
+    whole = {"ping_interval_seconds": 30}
+    own = {"protocol": "websocket", "websocket": {"max_connections": 7}}
+    kinds: list[dict[str, Any]] = [{}, {"upgrade": True}, own]
+    routers = [router(f"/{number}", **more) for number, more in enumerate(kinds)]
+
+    plain, upgrades, websocket = operator.document(config(*routers, websocket=whole)).routes
+
+    assert plain.websocket is None
+    assert upgrades.websocket == WebSocket(ping=30.0)
+    assert websocket.websocket == WebSocket(connections=7)
+
+
+def test_every_limit_of_a_websocket_comes_from_the_file(operator: Operator) -> None:
+    (given,) = (route.websocket for route in operator.document(STRICT).routes if route.external_path == "/chat")
+
+    assert given == WebSocket(1000, 65536, 1048576, 600.0, 86400.0, 30.0, 7.5, 60.0, 20.0)
+    assert all(getattr(given, one.name) != getattr(WebSocket(), one.name) for one in fields(WebSocket))
+
+
+def test_a_websocket_route_takes_get_whatever_its_methods(operator: Operator) -> None:
+    (route,) = operator.document(config(router(protocol="websocket", methods=["POST"]))).routes
+    assert route.methods == ("POST", "GET")

@@ -43,7 +43,6 @@ class Peer:
     """
 
     def __init__(self, world: "World", protocol: asyncio.Protocol, **extra: Any) -> None:
-        self.protocol: Any = protocol
         self.transport = Wire(protocol, **extra)
         self.is_lost = False
         self.sockets: list[socket.socket] = []  # what lies below the transport, for who looks at it
@@ -51,6 +50,11 @@ class Peer:
         self._unread: deque[bytes | None] = deque()
         world.peers.append(self)
         protocol.connection_made(self.transport)
+
+    @property
+    def protocol(self) -> Any:
+        """What the gateway does with the connection now."""
+        return self.transport.get_protocol()
 
     @property
     def is_open(self) -> bool:
@@ -297,7 +301,9 @@ class World:
         assert self.count(layout.CONNECTIONS_OPEN) == 0
         assert self.count(layout.UPSTREAM_OPEN) == 0
         assert sum(self.responses()) == self.count(layout.REQUESTS)
+        assert self.count(layout.WEBSOCKETS_OPEN) == 0
         assert not self.plane.downstreams
+        assert not self.plane.tunnels
         self.zone.close()
 
 

@@ -15,6 +15,7 @@ from kairos.config.model.security import AccessList, ApiKeys, BasicAuth, Jwt, Re
 from kairos.config.model.server import BuiltinRoutes, Logging, Server
 from kairos.config.model.timeouts import Timeouts
 from kairos.config.model.traffic import Limits, RateLimit
+from kairos.config.model.websocket import WebSocket
 
 
 class Ai(Block):
@@ -72,6 +73,8 @@ class Config(Block):
     """How large requests may be, and how many there may be at a time; null takes the defaults."""
     timeouts: Timeouts | None = None
     """How long each phase of a request may take; null takes the defaults."""
+    websocket: WebSocket | None = None
+    """The limits of WebSockets and other upgrades, for routes that have none of their own; null takes the defaults."""
     discovery: Discovery | None = None
     """How the host names of backends are resolved; null takes the defaults."""
     circuit_breaker: CircuitBreaker | None = None

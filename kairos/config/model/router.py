@@ -18,6 +18,7 @@ from kairos.config.model.security import AccessList, Auth, RequestChecks
 from kairos.config.model.timeouts import RouteTimeouts, Seconds
 from kairos.config.model.traffic import RateLimit, RouteLimits
 from kairos.config.model.transform import RequestTransformation, ResponseTransformation
+from kairos.config.model.websocket import WebSocket
 
 HTTP_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE")
 FTP_METHODS = ("MKCOL", "MOVE")
@@ -181,7 +182,12 @@ class Router(Block):
     hosts: list[Annotated[str, AfterValidator(check_host_pattern)]] = []
     """The host names that the route answers to, exact or as `*.example.com`; empty means all."""
     protocol: Literal["http", "websocket", "ftp", "dns"] = "http"
-    """What the backends speak."""
+    """What the backends speak. A `websocket` route takes the handshakes of WebSockets and nothing else."""
+    upgrade: bool = False
+    """Whether requests of an `http` route may change to WebSocket, or to what else they ask for with `Upgrade`, but
+    never to `h2c` or TLS. Without, they are answered as if they did not ask."""
+    websocket: WebSocket | None = None
+    """The limits of such connections; null takes those of the gateway."""
     backends: Annotated[list[Backend], AfterValidator(check_backends)] | None = None
     """The addresses that serve the route."""
     host: str | None = None
@@ -251,6 +257,10 @@ class Router(Block):
     """Store answers, so that later requests need no backend; null stores none."""
     ai_policy: AiPolicy | None = None
     """Let a language model choose the backend."""
+
+    def changes_protocols(self) -> bool:
+        """Say whether requests may become something else than HTTP."""
+        return self.protocol == "websocket" or (self.protocol == "http" and self.upgrade)
 
     def upstream(self) -> list[Backend]:
         """Return the backends, in whichever form they were given; the catalogue sees to it that there is one."""

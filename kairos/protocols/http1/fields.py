@@ -16,6 +16,8 @@ COOKIES = Fields((b"cookie",))
 # What decides how a response is framed, whether its connection can be used again, and whether it may be silent.
 RESPONSE_FACTS = Fields((b"content-length", b"transfer-encoding", b"connection", b"date", b"content-type"))
 
+CONTENT_CODING = Fields((b"content-encoding",))
+
 # What a backend says of its connection: of interest once for each.
 KEEP_ALIVE = Fields((b"keep-alive",))
 
@@ -45,8 +47,11 @@ TOLD_BY_PROXIES = (
 # Fields of a response that the gateway writes itself.
 WRITTEN_FOR_CLIENTS = (b"x-content-type-options", b"x-request-id")
 
+# What a backend tells the next proxy, which is the gateway, in nginx's words: not to hold an answer back.
+TOLD_TO_PROXIES = (b"x-accel-buffering",)
+
 DROPPED_FROM_REQUESTS = (*HOP_BY_HOP, *WRITTEN_FOR_BACKENDS, b"proxy-authorization")
-DROPPED_FROM_RESPONSES = (*HOP_BY_HOP, *WRITTEN_FOR_CLIENTS, b"proxy-authenticate")
+DROPPED_FROM_RESPONSES = (*HOP_BY_HOP, *WRITTEN_FOR_CLIENTS, *TOLD_TO_PROXIES, b"proxy-authenticate")
 
 # RFC 9110 section 6.5.1: what must be known before the body, or decides about it, is no trailer. Backends merge
 # trailers into the header, so what a client may not say in one it may not say in the other.

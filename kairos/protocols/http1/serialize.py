@@ -46,6 +46,12 @@ def interim_head(head: ResponseHead) -> bytes:
     return fields.copy_without(head.raw, (status_line(head.raw),), (b"\r\n",))
 
 
+def switching_head(head: ResponseHead, after: tuple[bytes, ...], copies: Copies) -> bytes:
+    """Return a 101 to send to the client; `after` ends it, and says what the protocol changes to."""
+    fields = copy_for(head.raw, head.connection, copies.bodiless)
+    return fields.copy_without(head.raw, (status_line(head.raw),), after)
+
+
 def status_line(raw: bytes) -> bytes:
     """Return the first line of a response, in our version."""
     text = raw  # a pointer when compiled: a slice of it is a plain copy

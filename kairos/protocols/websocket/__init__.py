@@ -1,0 +1,1 @@
+"""WebSocket (RFC 6455): the handshake, and where the frames of a stream begin and end."""
