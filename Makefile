@@ -16,7 +16,7 @@ SOURCES := setup.py $(shell sed -n 's/^    "\(kairos.*\)",$$/\1/p' setup.py) $(s
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-compiled test-pure fuzz lint deps bench bench-load soak build clean
+.PHONY: help run test test-compiled test-pure fuzz lint deps bench bench-load soak soak-streams build clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench-load: $(VENV)/test build  ## Compare with nginx and HAProxy under load (AR
 
 soak: $(VENV)/test build  ## Load the gateway for long and look whether its memory grows (REQUESTS=1000000)
 	$(LOAD) soak --requests $(REQUESTS) $(ARGS)
+
+soak-streams: $(VENV)/test build  ## Let 1,000 WebSockets and 200 event streams live through 100 reloads, and end
+	KAIROS_SOAK=1 $(PYTEST) tests/e2e/test_streams_survive.py $(ARGS)
 
 fuzz: $(VENV)/test $(VENV)/fuzz  ## Send the gateway what nobody has thought of (FUZZ_SECONDS=60 for each of two harnesses)
 	$(foreach harness,head framing,KAIROS_PURE_PYTHON=1 $(VENV)/bin/python -m tests.conformance.fuzz_$(harness) \

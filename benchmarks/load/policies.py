@@ -68,6 +68,20 @@ POLICIES = (
         "path rule",
         {"request_transformation": {"path": {"pattern": "^/items/([0-9]+)$", "replacement": "/articles/$1"}}},
     ),
+    Policy(
+        "JSON rules",
+        {
+            "response_transformation": {
+                "json_body": {
+                    "rules": [
+                        {"action": "set", "pointer": "/price/currency", "value": "USD"},
+                        {"action": "rename", "pointer": "/name", "to": "/title"},
+                    ]
+                }
+            }
+        },
+    ),
+    Policy("compression", {"compression": {}}),
     Policy("cache, hit", {"cache": {}, "internal_path": "/public/{id}"}, is_alone=True),
 )
 

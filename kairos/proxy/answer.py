@@ -38,10 +38,10 @@ class Answer:
 
     def _begin(self, exchange: "Exchange", head: ResponseHead) -> None:
         self._connection = head.connection  # what the backend says of its connection
-        self._encoding: Encoding | None = None
         self.events: EventStream | None = None  # where events end, if the answer consists of them and can end anywhere
         if head.is_event_stream and head.body_length < 0 and CONTENT_CODING.values(head.raw)[0] is None:
             self.events = EventStream()
+        self._encoding: Encoding | None = None
         if exchange.route.compressor is not None:
             head, self._encoding = encoded(exchange.route.compressor, exchange.head, head)
         if self._encoding is None:

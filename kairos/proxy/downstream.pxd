@@ -45,6 +45,7 @@ cdef class Downstream:
     cdef readonly DataPlane plane
     cdef readonly bytes server_name
 
+    cpdef stand_in(self, Downstream client, object transport)
     cpdef Client client(self, Snapshot snapshot)
     cpdef bint serves(self, Exchange exchange) except -1
     cpdef write(self, bytes data)

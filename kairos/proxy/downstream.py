@@ -193,11 +193,11 @@ class Downstream:
             self._watch()
             exchange.client_reads_on()
 
-    def stand_in(self, transport: asyncio.Transport, address: str) -> None:
+    def stand_in(self, client: "Downstream", transport: asyncio.Transport) -> None:
         """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
         self._transport = transport
         self._send = transport.write
-        self.address = address
+        self.address, self.is_secure, self._told = client.address, client.is_secure, client._told  # noqa: SLF001
 
     # What the exchange asks for.
 
@@ -302,10 +302,19 @@ class Downstream:
         else:
             self._close()
 
+    def has_event_stream(self) -> bool:
+        """Say whether an answer flows that can end between any two events."""
+        return self._exchange is not None and self._exchange.is_event_stream()
+
+    def leave(self) -> None:
+        """End the event stream between two events."""
+        if self._exchange is not None:
+            self._exchange.leave()
+
     def drain(self, now: float) -> None:
         """Close if nothing is under way and nothing has been for a moment, else let the next answer say `close`.
 
-        An event stream would have no next answer: it ends between two events.
+        An event stream has no next answer: it ends when it has been told to leave.
         """
         if self._exchange is not None:
             self._exchange.drain()

@@ -90,11 +90,13 @@ class Encoding:
 
     def piece(self, answer: "Answer", exchange: "Exchange", data: bytes) -> bytes:
         """Take a piece of the body; return what to send."""
-        if not data:
+        if not data and not self._coding.is_event_stream:
             return b""
         if self._encoder is None:
             self._encoder = self._coding.encoder(self._coding.length)
             answer.frame(exchange, ResponseHead(self._coding.head(), to_head=False))
+        if not data:  # a client wants to know that the stream is there, even if nothing happens on it for long
+            return answer.framed(exchange, b"")
         return self._encode(answer, exchange, data)
 
     def last_piece(self, answer: "Answer", exchange: "Exchange", data: bytes, trailers: Trailers) -> bytes:

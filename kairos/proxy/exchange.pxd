@@ -35,6 +35,7 @@ cdef class Exchange:
     cdef object _held_answer
     cdef bint _is_admitted
     cdef bint _is_due
+    cdef bint _is_leaving
     cdef bint _is_trusted
     cdef Pool _taken
     cdef readonly Attempts attempts
@@ -83,6 +84,8 @@ cdef class Exchange:
     @cython.locals(whole=Py_ssize_t)
     cpdef _pass_on_events(self, object events, bytes data)
 
+    cpdef bint is_event_stream(self) except -1
+    cpdef leave(self)
     cpdef drain(self)
     cpdef _end_stream(self, bytes data)
     cpdef end_response(self, bytes data, list trailers)

@@ -65,6 +65,7 @@ class Exchange:
         "_held_answer",
         "_is_admitted",
         "_is_due",
+        "_is_leaving",
         "_is_trusted",
         "_taken",
         "attempts",
@@ -141,6 +142,7 @@ class Exchange:
         self._is_due = False  # all that the head waits for is the body
         self._held_answer: HeldAnswer | None = None
         self._is_admitted = False  # counted in the crowd of the route
+        self._is_leaving = False  # an event stream ends after the event that is on its way
         self.keeps_client = False
         self._taken: Pool | None = None  # the pool whose backend has this exchange in flight
         self.target = b""
@@ -313,6 +315,7 @@ class Exchange:
         if self.downstream.plane.access_log is not None:
             self.first_byte = monotonic()
         self._answer = Answer(self, head)
+        self._is_leaving = self.downstream.plane.is_draining
 
     def response_body(self, data: bytes) -> None:
         """Pass on a piece of the response's body."""
@@ -330,14 +333,23 @@ class Exchange:
 
     def _pass_on_events(self, events: EventStream, data: bytes) -> None:
         whole = events.take(data)
-        if whole and self.downstream.plane.is_draining:
+        if whole and self._is_leaving:
             self._end_stream(data[:whole])
         else:
             self._pass_on(self._answer.piece(self, data))
 
+    def is_event_stream(self) -> bool:
+        """Say whether the answer has not ended, and can end between any two events."""
+        return self.upstream is not None and self._answer is not None and self._answer.events is not None
+
+    def leave(self) -> None:
+        """End an event stream as soon as it is between two events."""
+        self._is_leaving = True
+        self.drain()
+
     def drain(self) -> None:
-        """End an event stream if it is between two events; anything else may finish."""
-        if self._answer is not None and self._answer.events is not None and self._answer.events.is_between:
+        """End an event stream that has to leave if it is between two events; anything else may finish."""
+        if self._is_leaving and self.is_event_stream() and self._answer.events.is_between:  # type: ignore[union-attr]
             self._end_stream(b"")
 
     def _end_stream(self, data: bytes) -> None:

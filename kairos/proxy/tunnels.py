@@ -1,7 +1,8 @@
 """The tunnels of a worker: by route, and how they are told that the gateway ends."""
 
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -89,23 +90,26 @@ class Groups:
 
 
 class Farewell:
-    """Tell the WebSockets of a worker that it ends: not all at once, or all would come back at once."""
+    """Tell WebSockets and event streams that the worker ends: not all at once, or all would come back at once."""
 
     __slots__ = ("_order", "_seconds", "_told")
 
     def __init__(self, plane: "DataPlane", seconds: float) -> None:
         """Take `seconds` for it at most, and less if there are few."""
-        self._order = [tunnel for tunnel in plane.tunnels if tunnel.is_websocket]
+        self._order: list[Callable[[], None]] = [
+            *(partial(tunnel.close, GOING_AWAY) for tunnel in plane.tunnels if tunnel.is_websocket),
+            *(downstream.leave for downstream in plane.downstreams if downstream.has_event_stream()),
+        ]
         self._seconds = min(seconds, len(self._order) / TOLD_PER_SECOND)
         self._told = 0
         random.shuffle(self._order)
 
     def tell(self, passed: float) -> None:
-        """Send Close 1001 to those whose turn has come when so many seconds have passed."""
+        """Send Close 1001 or end the stream of those whose turn has come when so many seconds have passed."""
         count = len(self._order)
         due = count if passed >= self._seconds else int(count * passed / self._seconds)
-        for tunnel in self._order[self._told : due]:
-            tunnel.close(GOING_AWAY)
+        for tell in self._order[self._told : due]:
+            tell()
         self._told = max(self._told, due)
 
 

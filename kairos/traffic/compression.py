@@ -14,7 +14,9 @@ from kairos.traffic.encoders import Encoder, encoder, inline_bytes
 
 _REQUEST = FieldSet((b"accept-encoding", b"cache-control"))
 _CONDITION = FieldSet((b"if-none-match",))
-_FACTS = FieldSet((b"content-type", b"content-encoding", b"cache-control", b"content-range", b"content-length"))
+_FACTS = FieldSet(
+    (b"content-type", b"content-encoding", b"cache-control", b"content-range", b"content-length", b"x-accel-buffering")
+)
 _TAGS = FieldSet((b"etag", b"vary"))
 _VARY, _VARY_AND_TAG = FieldSet((b"vary",)), FieldSet((b"vary", b"etag"))
 _VARIES = b"Vary: Accept-Encoding\r\n"
@@ -61,11 +63,12 @@ class MediaTypes:
 class Coding:
     """How one answer is sent. `name` is empty if as it is: then it only says what it varies by."""
 
-    __slots__ = ("_level", "_raw", "inline_bytes", "is_flushed", "length", "min_bytes", "name")
+    __slots__ = ("_level", "_raw", "inline_bytes", "is_event_stream", "is_flushed", "length", "min_bytes", "name")
 
-    def __init__(self, raw: bytes, name: bytes, level: int, length: int | None, min_bytes: int) -> None:
+    def __init__(self, response: ResponseHead, name: bytes, level: int, length: int | None, min_bytes: int) -> None:
         """`length` is that of the body before, as far as it is known."""
-        self._raw = raw
+        self._raw = response.raw
+        self.is_event_stream = response.is_event_stream
         self._level = level
         self.name = name
         self.length = length
@@ -108,8 +111,10 @@ class Compression:
         """Say how an answer is sent; None leaves it as the backend has made it."""
         if response.status in WITHOUT_CONTENT or response.status in (PARTIAL, NOT_MODIFIED):
             return None
-        content_type, coding, control, content_range, size = _FACTS.values(response.raw)
+        content_type, coding, control, content_range, size, buffering = _FACTS.values(response.raw)
         if content_type is None or coding is not None or content_range is not None:
+            return None
+        if buffering is not None and buffering.lower() == b"no":  # an encoder holds back what it has not finished
             return None
         if not (self._streams if response.is_event_stream else self._types.has(content_type)):
             return None
@@ -122,7 +127,7 @@ class Compression:
         chosen = b""
         if request.is_http11 and (control is None or not _forbids(control)):  # HTTP/1.0 has no framing for it
             chosen = self._negotiation.choice(accepted) or b""
-        return Coding(response.raw, chosen, self._levels.get(chosen, 0), length, self._min_bytes)
+        return Coding(response, chosen, self._levels.get(chosen, 0), length, self._min_bytes)
 
 
 def revalidated(request: RequestHead, raw: bytes) -> bytes:

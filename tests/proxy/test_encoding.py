@@ -132,6 +132,39 @@ def test_events_go_on_one_by_one_if_streams_are_compressed(client: Peer, route: 
     assert reader.feed(unchunked(client.receives())) == b"data: 2\n\n"
 
 
+def test_the_head_of_a_compressed_stream_waits_for_no_event(
+    world: World, client: Peer, route: Callable[..., Server]
+) -> None:
+    server = route(event_streams=True)
+    reader = Decoder("br")
+
+    client.sends(BR)
+    server.connection.sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+    assert client.receives().endswith(b"\r\n\r\n")
+    server.connection.sends(b"data: 1\n\n")
+
+    assert reader.feed(unchunked(client.receives())) == b"data: 1\n\n"
+
+
+@pytest.mark.parametrize("events", [[], [b"data: 1\n\n"]])
+def test_a_drain_ends_a_compressed_stream_as_a_whole(
+    world: World, client: Peer, route: Callable[..., Server], events: list[bytes]
+) -> None:
+    server = route(event_streams=True)
+    reader = Decoder("gzip")
+    client.sends(GZIP)
+    server.connection.sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", *events)
+
+    client.protocol.leave()
+    world.settle()
+
+    answer = client.receives()
+    assert reader.feed(unchunked(body_of(answer))) == b"".join(events)
+    assert answer.endswith(b"0\r\n\r\n")
+    assert reader.is_whole
+    assert not client.is_open
+
+
 def test_events_are_left_alone_otherwise(client: Peer, server: Server) -> None:
     client.sends(GZIP)
     server.connection.sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")

@@ -5,6 +5,8 @@ import weakref
 
 import pytest
 
+from kairos.config.policies import Cache
+from kairos.proxy.tunnels import TOLD_PER_SECOND, Farewell
 from kairos.shm import layout
 from tests.proxy.messages import GET
 from tests.proxy.world import Peer, Server, World, body_of
@@ -15,8 +17,10 @@ END = b"0\r\n\r\n"
 
 
 def drain(world: World) -> None:
-    """Do once what a drain does again and again."""
-    world.plane.is_draining = True
+    """Do once what a drain does again and again, and tell all."""
+    if not world.plane.is_draining:
+        world.plane.is_draining = True
+        Farewell(world.plane, 0.0).tell(0.0)
     for downstream in list(world.plane.downstreams):
         downstream.drain(world.plane.ticker.now)
     world.settle()
@@ -38,6 +42,20 @@ def test_a_silent_one_ends_at_once(world: World, streaming: Peer, server: Server
     assert not streaming.is_open
     assert not server.connection.is_open
     assert world.responses() == [0, 1, 0, 0, 0]
+
+
+def test_many_end_one_after_the_other(world: World, server: Server) -> None:
+    clients = [world.client() for _ in range(TOLD_PER_SECOND)]
+    for client in clients:
+        client.sends(GET)
+        server.connection.sends(UNTIL_CLOSE, b"data: 1\n\n")
+    farewell = Farewell(world.plane, 10.0)
+
+    farewell.tell(0.5)
+    assert sum(client.is_open for client in clients) == len(clients) / 2
+
+    farewell.tell(1.0)
+    assert not any(client.is_open for client in clients)
 
 
 def test_one_without_any_event_ends_at_once(world: World, client: Peer, server: Server) -> None:
@@ -118,6 +136,20 @@ def test_a_slow_reader_gets_all_of_it(world: World, streaming: Peer, server: Ser
 
     assert streaming.receives().endswith(b"\n\n\r\n" + END)
     assert not streaming.transport.is_aborted
+
+
+def test_the_part_that_was_sent_is_not_stored(world: World, server: Server) -> None:
+    world.configure(world.route("/{rest...}", server, cache=Cache()))
+    first, second = world.client(), world.client()
+    first.sends(GET)
+    server.connection.sends(HEAD + b"Cache-Control: max-age=60\r\n\r\n", b"data: 1\n\n")
+
+    drain(world)
+    second.sends(GET)
+
+    assert first.receives().endswith(END)
+    assert second.receives() == b""
+    assert len(server.connections) == 2
 
 
 def test_the_counters_know_it_as_one_answer(world: World, streaming: Peer) -> None:

@@ -42,6 +42,8 @@ def chosen(asked: RequestHead, answered: ResponseHead, **settings: object) -> by
         ((LENGTH, JSON, b"Cache-Control: no-transform"), b"200 OK"),
         ((LENGTH, JSON, b"Cache-Control: private, No-Transform"), b"200 OK"),
         ((LENGTH, JSON, b"cache-control: private", b"cache-control: no-transform"), b"200 OK"),
+        ((LENGTH, JSON, b"X-Accel-Buffering: no"), b"200 OK"),
+        ((LENGTH, JSON, b"x-accel-buffering: No"), b"200 OK"),
         ((LENGTH,), b"200 OK"),
         ((LENGTH, b"Content-Type: image/png"), b"200 OK"),
         ((LENGTH, b"Content-Type: application/json, text/html"), b"200 OK"),
@@ -63,6 +65,7 @@ def test_some_answers_stay_as_they_are(lines: tuple[bytes, ...], status: bytes) 
         ((b"Transfer-Encoding: chunked", b"Content-Type: Text/HTML ; charset=utf-8"), b"500 Oh"),
         ((JSON,), b"200 OK"),
         ((LENGTH, JSON, b"Cache-Control: no-store, x-no-transform"), b"200 OK"),
+        ((LENGTH, JSON, b"X-Accel-Buffering: yes"), b"200 OK"),
     ],
 )
 def test_others_are_compressed_if_the_client_likes_it(lines: tuple[bytes, ...], status: bytes) -> None:

@@ -24,7 +24,7 @@ class Timeouts(Block):
     connect_seconds: Seconds = 3.0
     """The way to a backend, with the look-up of its name; then the next backend is tried."""
     tls_handshake_seconds: Seconds = 10.0
-    """The TLS handshake with a backend; then the next backend is tried."""
+    """The TLS handshake, with a client; or with a backend, and then the next backend is tried."""
     response_head_seconds: Seconds = 30.0
     """The head of a response, from the last byte of the request on, for each attempt; else 504."""
     exchange_seconds: Seconds = 60.0

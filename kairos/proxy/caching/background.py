@@ -50,8 +50,8 @@ def ask_in_background(exchange: "Exchange", fetch: "Fetch") -> None:
     from kairos.proxy.exchange import Exchange
 
     client = exchange.downstream
-    downstream = Downstream(client.plane)
-    downstream.stand_in(Nowhere(), client.address)
+    downstream = Downstream(client.plane, client.listener)
+    downstream.stand_in(client, Nowhere())
     raw = exchange.head.raw
     head = RequestHead(b"GET" + raw[4:] if raw.startswith(b"HEAD ") else raw)
     twin = Exchange(downstream, head, exchange.snapshot)

@@ -10,7 +10,6 @@ from kairos.traffic.caching.keys cimport Keys, variant_key
 cdef FieldSet FACTS
 cdef tuple _NOTHING
 cdef bytes _LINES
-cdef bytes _TOLD_SECURE
 
 
 @cython.final

@@ -11,6 +11,7 @@ from kairos.config.policies import AccessList, Cache
 from kairos.errors import KairosError
 from kairos.filters import LocalReply
 from kairos.protocols.http1.fields import Copies
+from kairos.protocols.http1.forwarded import tells_https
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.proxy.caching import purge
 from kairos.proxy.caching.background import ask_in_background
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
 
 _NOTHING = NOTHING
-_TOLD_SECURE = b"\r\nX-Forwarded-Proto: https\r\n"
 _LINES = b"Age: %d\r\nCache-Status: kairos; %b; ttl=%d\r\n"
 
 
@@ -91,8 +91,7 @@ class RouteCache:
 
     def key(self, exchange: "Exchange", target: bytes) -> bytes:
         """Return the key of a target on the same host; it is in the form in which the backend gets it."""
-        is_secure = exchange.is_secure or _TOLD_SECURE in exchange.forwarded
-        return self._keys.key(exchange.head.host, target, is_secure)
+        return self._keys.key(exchange.head.host, target, tells_https(exchange.forwarded))
 
     def tags(self, head: RequestHead | ResponseHead) -> tuple[bytes, ...]:
         """Return the tags that a message names."""
