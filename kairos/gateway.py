@@ -173,6 +173,8 @@ class Gateway:
             listener.close()
         farewell, began = Farewell(plane, seconds * FAREWELL_SHARE), self._loop.time()
         while self._is_serving() and self._loop.time() < deadline:
+            for listener in self._listeners:
+                listener.drain(plane.ticker.now)
             for downstream in list(plane.downstreams):
                 downstream.drain(plane.ticker.now)
             farewell.tell(self._loop.time() - began)

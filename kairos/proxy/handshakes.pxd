@@ -23,6 +23,7 @@ cdef class Handshake:
     cdef object _peer
     cdef DataPlane _plane
     cdef object _socket
+    cdef readonly double begun
     cdef readonly object connection
     cdef public double deadline
     cdef public object server_name

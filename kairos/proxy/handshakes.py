@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kairos.proxy.plane import DataPlane
 
 LOG_SECONDS = 1.0  # at most one line per second
+DRAIN_SECONDS = 1.0  # that a handshake may have gone on for when a drain comes
 
 _log = logging.getLogger("kairos.tls")
 
@@ -52,6 +53,12 @@ class Handshakes:
         handshake = Handshake(self, sock, peer, downstream, identities)
         self.waiting.add(handshake)
         handshake.wait()
+
+    def drain(self, now: float) -> None:
+        """Give those up that have had a moment."""
+        for handshake in tuple(self.waiting):
+            if now - handshake.begun >= DRAIN_SECONDS:
+                handshake.stop()
 
     def close(self) -> None:
         """Give all up that are still under way."""
@@ -95,6 +102,7 @@ class Handshake:
         "_peer",
         "_plane",
         "_socket",
+        "begun",
         "connection",
         "deadline",
         "server_name",
@@ -117,6 +125,7 @@ class Handshake:
         self._identities = identities
         self._peer = peer
         self.server_name: str | None = None
+        self.begun = plane.ticker.now
         self.deadline = limits.deadline(plane.ticker.now, plane.snapshot.settings.timeouts.tls_handshake)
         self.connection = identities.begin(sock, self)
 

@@ -92,6 +92,10 @@ class Listener:
             pass
         self._socket.close()
 
+    def drain(self, now: float) -> None:
+        """Give clients up that do not go on with their handshake."""
+        self._handshakes.drain(now)
+
     def abort(self) -> None:
         """Break off what has not been handed over yet."""
         self._introductions.close()

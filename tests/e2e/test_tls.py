@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from signal import SIGHUP, SIGKILL
+from signal import SIGHUP, SIGKILL, SIGTERM
 from time import monotonic, sleep
 from typing import Any
 
@@ -442,3 +442,33 @@ def test_a_reload_brings_other_certificates(scene: Scene) -> None:
     assert "alias.test" in scene.names(scene.port, "nobody.test")
     scene.gateway.reload(given, "in force")
     eventually(lambda: "first.test" in scene.names(scene.port, "nobody.test"))
+
+
+def test_a_drain_ends_connections_and_waits_for_nobody_who_is_silent(tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path).issue("first", "DNS:a.test")
+    listeners = [
+        {"host": HOST, "port": 0},
+        {"host": HOST, "port": 0, "tls": {"cert_file": str(certificate), "key_file": str(key)}},
+    ]
+    context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    with Origin(answer) as origin:
+        given = config(*(route(path, origin) for path in ("/", "/large")), server={"listeners": listeners})
+        with Gateway(tmp_path, given, workers=2) as gateway, ExitStack() as clients:
+            port = int(gateway.log.wait_for(rf"serves http://{HOST}:\d+, https://{HOST}:(\d+)")[1])
+
+            def connect() -> socket.socket:
+                return clients.enter_context(socket.create_connection((HOST, port), PATIENCE_SECONDS))
+
+            def shake() -> ssl.SSLSocket:
+                return clients.enter_context(context.wrap_socket(connect(), server_hostname="a.test"))
+
+            silent, idle, busy = connect(), shake(), shake()
+            ask(idle)
+            busy.sendall(b"GET /large HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            origin.wait_for(2)
+            gateway.send(SIGTERM)
+            gateway.log.wait_for("draining")
+            assert receive(busy)[1] == LARGE
+            assert idle.recv(1) == b""
+            assert silent.recv(1) == b""
+            assert gateway.process.wait(PATIENCE_SECONDS) == 0
