@@ -296,7 +296,6 @@ class Exchange:
 
     def take_answer(self, head: ResponseHead) -> bool:
         """Let the client have this answer; return False if it gets one that is stored instead."""
-        self._held_answer = None
         self.attempts.accepted()
         if self.snapshot.has_cache and head.status < 400 and self.head.method not in SAFE:
             invalidate(self, head)
@@ -310,6 +309,7 @@ class Exchange:
 
     def begin_answer(self, head: ResponseHead) -> None:
         """Begin the answer with this head, wherever it comes from."""
+        self._held_answer = None
         self.status = head.status
         self._held = None
         if self.downstream.plane.access_log is not None:

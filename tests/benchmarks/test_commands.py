@@ -24,6 +24,12 @@ def test_memory_is_measured() -> None:
         assert re.search(rf"\| {what} +\| +-?[\d.]+ [KM]iB \|", shown), shown
 
 
+def test_the_memory_of_a_websocket_is_measured() -> None:
+    shown = measure("websocket-memory", "--connections", "20")
+
+    assert re.search(r"\| an idle WebSocket, both connections +\| +-?[\d.]+ KiB \|", shown), shown
+
+
 def test_connections_are_held_and_requests_are_in_flight_together() -> None:
     shown = measure("hold", "--connections", "20")
 

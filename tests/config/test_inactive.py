@@ -80,16 +80,6 @@ def test_every_line_of_the_table_fits_the_config_that_uses_every_key() -> None:
     assert reported == {setting.pattern for setting in INACTIVE}
 
 
-@pytest.mark.parametrize("setting", [setting for setting in INACTIVE if setting.protects], ids=lambda one: one.pattern)
-def test_protection_cannot_be_switched_off_by_a_key_that_it_does_not_have(setting: Inactive) -> None:
-    tree: Any = {"enabled": False, "deny": ["0.0.0.0/0"]}
-    for step in reversed(setting.pattern.split("/")[1:]):
-        tree = [tree] if step == "*" else {step: tree}
-
-    errors = [draft.path for draft in inactive_settings(tree, allow=False) if draft.level == "error"]
-    assert errors == [tuple(0 if step == "*" else step for step in setting.pattern.split("/")[1:])]
-
-
 def test_a_block_has_a_switch_if_its_model_has_one() -> None:
     for setting in INACTIVE:
         block = block_at(setting.pattern)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,8 +57,12 @@ class Site:
             websocket("/origin", self.server, cors={"allowed_origins": ["https://app.example"]}),
             route("/raw", backends=[self.raw.entry], upgrade=True),
         ]
-        self.config = config(*self.routers, jwt={"secret": SECRET})
+        tls = {"cert_file": "server.pem", "key_file": "server.key"}
+        listeners = [{"host": HOST, "port": 0}, {"host": HOST, "port": 0, "tls": tls}]
+        self.config = config(*self.routers, jwt={"secret": SECRET}, server={"listeners": listeners})
         self.gateway = running.enter_context(Gateway(folder, self.config, workers=2))
+        self.tls_port = int(self.gateway.log.wait_for(rf", https://{HOST}:(\d+)")[1])
+        self.trust = ssl.create_default_context(cafile=str(authority.ca_file))
 
     def url(self, path: str) -> str:
         return f"ws://{HOST}:{self.gateway.port}{path}"
@@ -159,6 +164,24 @@ def test_a_backend_with_tls(site: Site) -> None:
                 assert await echoes(connection, text)
         while (1000, "") not in site.secure.closes:
             await asyncio.sleep(0.01)
+
+    run(scenario())
+
+
+def test_a_client_with_tls(site: Site) -> None:
+    async def scenario() -> None:
+        for path, closes in (("/ws/1", site.server.closes), ("/secure", site.secure.closes)):
+            url = f"wss://{HOST}:{site.tls_port}{path}"
+            async with connect(url, ssl=site.trust, proxy=None, max_size=None) as connection:
+                for text in ("hello", "x" * 3_000_000):
+                    assert await echoes(connection, text)
+                await connection.send("close 4321")
+                with pytest.raises(ConnectionClosed):
+                    await connection.recv()
+                assert connection.close_code == 4321
+            while (4321, "as you wish") not in closes:
+                await asyncio.sleep(0.01)
+        assert site.server.requests[-1].headers["X-Forwarded-Proto"] == "https"
 
     run(scenario())
 

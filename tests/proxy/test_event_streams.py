@@ -5,10 +5,11 @@ import weakref
 
 import pytest
 
-from kairos.config.policies import Cache
+from kairos.config.policies import Cache, Compression
 from kairos.proxy.tunnels import TOLD_PER_SECOND, Farewell
 from kairos.shm import layout
-from tests.proxy.messages import GET
+from tests.decoding import Decoder
+from tests.proxy.messages import GET, unchunked
 from tests.proxy.world import Peer, Server, World, body_of
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -168,3 +169,19 @@ def test_a_stream_keeps_no_generation_alive(world: World, streaming: Peer, serve
     assert old() is None
     server.connection.sends(b"data: 2\n\n")
     assert streaming.receives() == b"9\r\ndata: 2\n\n\r\n"
+
+
+def test_a_compressed_one_ends_as_a_whole(world: World, client: Peer) -> None:
+    server, reader = world.server(), Decoder("br")
+    world.configure(world.route("/{rest...}", server, compression=Compression(event_streams=True)))
+    client.sends(GET.replace(b"\r\n\r\n", b"\r\nAccept-Encoding: br\r\n\r\n"))
+    server.connection.sends(UNTIL_CLOSE, b"data: 1\n\n")
+    assert reader.feed(unchunked(body_of(client.receives()))) == b"data: 1\n\n"
+
+    drain(world)
+
+    last = client.receives()
+    assert last.endswith(END)
+    reader.feed(unchunked(last))
+    assert reader.is_whole
+    assert not client.is_open

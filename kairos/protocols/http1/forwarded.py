@@ -13,6 +13,12 @@ def told_lines(chain: bytes, scheme: bytes, host: bytes) -> bytes:
     return b"%bX-Forwarded-Proto: %b\r\n%b" % (chain_line, scheme, host_line)
 
 
+def told_host(lines: bytes) -> bytes:
+    """Return the host that such lines tell a backend; empty if they tell none."""
+    _, _, rest = lines.partition(b"\r\nX-Forwarded-Host: ")  # it is never the first line
+    return rest.partition(b"\r\n")[0]
+
+
 def tells_https(lines: bytes) -> bool:
     """Say whether such lines tell that the client speaks TLS, to us or to a proxy that is trusted."""
     return b"\r\nX-Forwarded-Proto: https\r\n" in lines or lines.startswith(b"X-Forwarded-Proto: https\r\n")

@@ -9,6 +9,7 @@ from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.proxy.caching.desk import ALONE_SECONDS, FAILED_SECONDS
 from kairos.proxy.caching.purge import path_of
+from kairos.shm import layout
 from kairos.traffic.caching.answers import NAME_BYTES, Answer, Variants
 from kairos.traffic.caching.conditions import is_unchanged
 from kairos.traffic.caching.keys import variant_key
@@ -104,6 +105,7 @@ class Fetch:
         desk = self.cache.desk
         self._ticket = desk.store.ticket()
         self._asked_at = desk.plane.time()
+        desk.plane.row.add(layout.CACHE_FETCHES, 1)
         self._is_lead = is_lead
         if is_lead:
             desk.leads[self.key] = self

@@ -9,6 +9,7 @@ from kairos.traffic.caching.keys cimport Keys, variant_key
 
 cdef FieldSet FACTS
 cdef tuple _NOTHING
+cdef Py_ssize_t _CACHE_HITS
 cdef bytes _LINES
 
 
@@ -26,7 +27,9 @@ cdef class RouteCache:
     @cython.locals(head=RequestHead, facts=tuple, primary=bytes, key=bytes, now=double, answer=Answer, is_plain=bint)
     cpdef bint admits(self, Exchange exchange, double waited_until) except -1
 
+    @cython.locals(host=bytes, lines=bytes, told=bytes)
     cpdef bytes key(self, Exchange exchange, bytes target)
+
     cpdef object opened(self, object entry)
 
     @cython.locals(head=ResponseHead, offset=Py_ssize_t, size=Py_ssize_t, body=bytes, piece=bytes, now=double)

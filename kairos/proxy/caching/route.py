@@ -11,7 +11,7 @@ from kairos.config.policies import AccessList, Cache
 from kairos.errors import KairosError
 from kairos.filters import LocalReply
 from kairos.protocols.http1.fields import Copies
-from kairos.protocols.http1.forwarded import tells_https
+from kairos.protocols.http1.forwarded import tells_https, told_host
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.proxy.caching import purge
 from kairos.proxy.caching.background import ask_in_background
@@ -20,6 +20,7 @@ from kairos.proxy.caching.fetch import Fetch
 from kairos.proxy.caching.reel import PIECE_BYTES, Reel
 from kairos.proxy.caching.waiter import Waiter
 from kairos.security.access import AccessControl
+from kairos.shm import layout
 from kairos.traffic.caching.answers import Answer, Variants, decode
 from kairos.traffic.caching.keys import Keys, place, variant_key
 from kairos.traffic.caching.serving import Found, served
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
 
 _NOTHING = NOTHING
+_CACHE_HITS = layout.CACHE_HITS
 _LINES = b"Age: %d\r\nCache-Status: kairos; %b; ttl=%d\r\n"
 
 
@@ -91,7 +93,11 @@ class RouteCache:
 
     def key(self, exchange: "Exchange", target: bytes) -> bytes:
         """Return the key of a target on the same host; it is in the form in which the backend gets it."""
-        return self._keys.key(exchange.head.host, target, tells_https(exchange.forwarded))
+        host, lines = exchange.head.host, exchange.forwarded
+        told = told_host(lines)
+        if told != host:  # a proxy that is trusted may pass on what its client has made up
+            host = b"%b %b" % (host, told)
+        return self._keys.key(host, target, tells_https(lines))
 
     def tags(self, head: RequestHead | ResponseHead) -> tuple[bytes, ...]:
         """Return the tags that a message names."""
@@ -129,6 +135,8 @@ class RouteCache:
             piece = body if size == len(body) else body[offset : offset + size]
         now = exchange.downstream.plane.ticker.now
         exchange.lines += _LINES % (answer.age(now), status, answer.stale_at - now)
+        if not exchange.attempts.count:
+            exchange.downstream.plane.row.add(_CACHE_HITS, 1)
         exchange.begin_answer(head)
         if len(piece) == size:
             exchange.end_response(piece, None)

@@ -8,7 +8,7 @@ from kairos.protocols.http1.head import ResponseHead
 ANSWER, VARIANTS = b"A", b"V"
 NAME_BYTES = 16
 KEEP_SECONDS = 24 * 3600.0  # how long what can be validated is kept after it has become stale
-_NUMBERS = Struct("<c?ddddHH")  # the kind, whether it is strict, four moments, the sizes of the validators
+_NUMBERS = Struct("<c?ddddII")  # the kind, whether it is strict, four moments, the sizes of the validators
 
 
 class Answer:

@@ -19,16 +19,23 @@ _MEMBER = re.compile(
 _ESCAPE = re.compile(rb"\\(.)")
 
 
-@lru_cache(maxsize=1024)  # backends say the same again and again
+NOTHING: Directives = {}
+SHORT = 256  # bytes: what is longer is not remembered
+
+
 def directives(value: bytes | None) -> Directives:
     """Read a Cache-Control field.
 
     Of what is doubtful the stricter meaning is taken: a broken or repeated argument of seconds makes them 0, and
     `private` is stricter without a list of fields than with one.
     """
-    found: dict[bytes, bytes | None] = {}
     if not value:
-        return found
+        return NOTHING
+    return _remembered(value) if len(value) <= SHORT else _directives(value)
+
+
+def _directives(value: bytes) -> Directives:
+    found: dict[bytes, bytes | None] = {}
     for member in _MEMBER.finditer(value):
         name, argument = _read(member)
         if name is None:
@@ -38,6 +45,9 @@ def directives(value: bytes | None) -> Directives:
         elif found[name] != argument:
             found[name] = None
     return found
+
+
+_remembered = lru_cache(maxsize=1024)(_directives)  # backends say the same again and again
 
 
 def _read(member: re.Match[bytes]) -> tuple[bytes | None, bytes | None]:

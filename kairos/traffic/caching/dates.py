@@ -4,14 +4,18 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
+LONGEST = 64  # bytes: no date is longer
 
-@lru_cache(maxsize=1024)
+
 def timestamp(value: bytes | None) -> float | None:
     """Return a date as Unix time; None if there is none, or none that can be read."""
-    if value is None:
-        return None
+    return _read(value) if value is not None and len(value) <= LONGEST else None
+
+
+@lru_cache(maxsize=1024)
+def _read(value: bytes) -> float | None:
     try:
         date = parsedate_to_datetime(value.decode("ascii"))
         return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError, TypeError):
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None

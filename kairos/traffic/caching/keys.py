@@ -11,6 +11,7 @@ from kairos.traffic.caching.answers import Variants
 
 _PORT = re.compile(rb":[0-9]*\Z")
 _BLANKS = re.compile(rb"[ \t]*,[ \t]*")
+_SHORT = 128  # bytes: what is longer is not remembered
 _first = itemgetter(0)
 
 
@@ -52,14 +53,20 @@ def variant_key(variants: Variants, request: RequestHead) -> bytes:
     return variants.name + digest.digest()
 
 
-@lru_cache(maxsize=4096)
 def normal_value(name: bytes, value: bytes) -> bytes:
     """Return a field's value in a form that is the same for values that mean the same (RFC 9111 section 4.1)."""
     if name != b"accept-encoding":
         return _BLANKS.sub(b",", value)
-    # Tokens without regard to case, and without an order beside that of their weights.
+    return _remembered(value) if len(value) <= _SHORT else _codings(value)
+
+
+def _codings(value: bytes) -> bytes:
+    """Order tokens that have no regard to case, and no order beside that of their weights."""
     members = {b"".join(member.split()).lower() for member in value.split(b",")} - {b""}
     return b",".join(sorted(members))
+
+
+_remembered = lru_cache(maxsize=256)(_codings)  # there are not many programs
 
 
 def _chosen(target: bytes, names: frozenset[bytes]) -> bytes:

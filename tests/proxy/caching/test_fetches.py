@@ -1,6 +1,7 @@
 """What happens when a backend has to be asked: storing, validation, errors, and those who wait."""
 
 import errno
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -398,3 +399,130 @@ def test_a_purge_forgets_what_has_a_tag(open_site: Callable[..., Site]) -> None:
 
     assert site.get("/b") != b""
     assert site.get("/a") == b""
+
+
+# What can go wrong meanwhile.
+
+
+def test_a_backend_that_fails_is_not_asked_in_the_background_again_at_once(open_site: Callable[..., Site]) -> None:
+    site = open_site(Cache(stale_while_revalidate=60))
+    site.stores("Cache-Control: max-age=10")
+    site.server.connection.resets()
+    site.server.error = refused
+    site.world.pass_time(15)
+    connects = site.world.count(layout.UPSTREAM_CONNECTS)
+
+    for _ in range(3):
+        assert body_of(site.get()) == b"hello"
+
+    assert site.world.count(layout.UPSTREAM_CONNECTS) == connects + 1
+    assert site.world.count(layout.IN_FLIGHT) == 0
+
+
+@pytest.mark.parametrize("line", [b"GET /a HTTP/1.0", b"HEAD /a HTTP/1.1"])
+def test_any_client_makes_the_gateway_ask_in_the_background(site: Site, line: bytes) -> None:
+    site.stores("Cache-Control: max-age=10, stale-while-revalidate=20")
+    site.world.pass_time(15)
+
+    site.client.sends(line + b"\r\nHost: example.com\r\n\r\n")
+    assert b"hit; ttl=-5" in site.client.receives()
+
+    asked = site.asked()
+    assert asked.startswith(b"GET /a HTTP/1.1\r\n")
+    assert b"\r\nX-Forwarded-For: 192.0.2.1\r\n" in asked
+    site.server.connection.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nCache-Control: max-age=9\r\n\r\nnew")
+    assert body_of(site.get(client=site.world.client())) == b"new"
+
+
+def test_a_large_stale_answer_stands_in_too(site: Site) -> None:
+    body = bytes(500_000)
+    site.world.store.large = 1000
+    site.stores("Cache-Control: max-age=10, stale-if-error=20", body=body)
+    site.world.pass_time(15)
+
+    site.get()
+    site.server.connection.sends(b"HTTP/1.1 503 Busy\r\nContent-Length: 400000\r\n\r\nhalf")
+    site.world.settle()
+
+    assert body_of(site.client.receives()) == body
+    assert site.client.is_open
+
+
+def test_a_stored_body_that_is_lost_is_an_error_where_nothing_else_is_left(site: Site) -> None:
+    site.world.store.large = 1
+    site.stores(STALE, 'ETag: "1"')
+    site.get()
+    for entry in site.world.store.entries.values():
+        entry.is_lost = True
+    site.world.store.entries.clear()
+
+    assert status_of(site.answers(status="304 Not Modified", body=b"")) == 502
+
+
+def test_those_who_wait_for_what_gets_too_large_go_on(open_site: Callable[..., Site]) -> None:
+    site = open_site(Cache(max_body_bytes=10))
+    second = site.world.client()
+    site.get()
+    site.get(client=second)
+    site.asked()
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n"
+
+    site.server.connection.sends(head, b"14\r\n" + bytes(20) + b"\r\n")
+
+    assert site.asked().count(b"GET /a ") == 1
+
+
+def test_those_who_wait_for_what_has_no_room_go_on(site: Site) -> None:
+    second = site.world.client()
+    site.get()
+    site.get(client=second)
+    site.world.store.is_full = True
+    site.asked()
+
+    site.answers(FRESH)
+
+    assert site.asked().count(b"GET /a ") == 1
+
+
+def test_what_was_purged_meanwhile_is_not_stored(open_site: Callable[..., Site]) -> None:
+    site = open_site(Cache(purge_from=("192.0.2.0/24",)))
+    site.stores(FRESH)
+    site.world.pass_time(60)
+    other = site.world.client()
+    site.get(client=other)
+
+    site.get("/a", method="PURGE")
+    site.server.connection.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nCache-Control: max-age=9\r\n\r\nold")
+
+    assert body_of(other.receives()) == b"old"
+    assert site.get() == b""
+
+
+def test_hits_and_fetches_are_counted(site: Site) -> None:
+    site.stores(STALE, 'ETag: "1"')
+    site.get()
+    site.answers(FRESH, 'ETag: "1"', status="304 Not Modified", body=b"")
+    site.get()
+
+    assert site.world.count(layout.CACHE_HITS) == 1
+    assert site.world.count(layout.CACHE_FETCHES) == 2
+
+
+def test_nothing_of_an_exchange_is_left(site: Site) -> None:
+    gc.collect()
+    waiting = site.world.client()
+    site.get()
+    site.get(client=waiting)
+    site.answers(FRESH)
+    site.world.store.large = 1
+    site.stores(FRESH, target="/large", body=bytes(300_000))
+    site.get("/large")
+    site.world.settle()
+    waiting.resets()
+    site.client.resets()
+
+    gc.disable()
+    try:
+        assert not [one for one in gc.get_objects() if type(one).__name__ in ("Exchange", "Fetch", "Waiter", "Reel")]
+    finally:
+        gc.enable()

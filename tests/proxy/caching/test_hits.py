@@ -250,3 +250,25 @@ def test_answers_outlive_a_reload_that_does_not_touch_them(site: Site) -> None:
     site.world.configure(site.world.route("/{rest...}", site.server, internal="/v2/{rest}", cache=Cache()))
     assert site.get() == b""
     assert site.asked().startswith(b"GET /v2/a ")
+
+
+def test_a_host_that_only_the_backend_is_told_of_has_answers_of_its_own(open_site: Callable[..., Site]) -> None:
+    site = open_site()
+    site.world.configure(site.world.route("/{rest...}", site.server, cache=Cache()), trusted_proxies=("192.0.2.1",))
+    site.get("/a", "X-Forwarded-Host: evil.example")
+    site.answers(FRESH, body=b"evil!")
+
+    assert site.get() == b""
+    site.answers(FRESH)
+    assert body_of(site.get()) == b"hello"
+    assert body_of(site.get("/a", "X-Forwarded-Host: evil.example")) == b"evil!"
+
+
+def test_requests_that_name_no_host_share_answers(site: Site) -> None:
+    site.client.sends(b"GET /a HTTP/1.0\r\n\r\n")
+    site.answers(FRESH)
+    other = site.world.client(peername=("192.0.2.77", 1))
+
+    other.sends(b"GET /a HTTP/1.0\r\n\r\n")
+
+    assert body_of(other.receives()) == b"hello"
