@@ -123,7 +123,6 @@ def test_where_certificates_are_asked_for_it_is_told_that_there_is_none(run: Cal
 def test_who_does_not_go_on_is_let_go_in_time(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
     async def story(scene: Scene) -> None:
         with scene.connect() as sock:
-            sock.sendall(GARBAGE[:3])
             await scene.until(lambda: scene.listener.is_starting)
             scene.pass_time(9.0)
             assert scene.listener.is_starting
