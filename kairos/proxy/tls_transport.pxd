@@ -10,6 +10,7 @@ cdef class TlsTransport:
     cdef Py_ssize_t _end
     cdef int _fd
     cdef Py_ssize_t _high
+    cdef bint _is_deaf
     cdef bint _is_full
     cdef bint _is_lost
     cdef bint _is_reading

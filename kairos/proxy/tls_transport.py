@@ -27,6 +27,7 @@ class TlsTransport:
         "_end",
         "_fd",
         "_high",
+        "_is_deaf",
         "_is_full",
         "_is_lost",
         "_is_reading",
@@ -57,6 +58,7 @@ class TlsTransport:
         self._received: Any = None
         self._high, self._low = BUFFER_HIGH, BUFFER_LOW
         self._end = _OPEN
+        self._is_deaf = False  # OpenSSL reads nothing more
         self._is_full = False
         self._is_lost = False
         self._is_reading = True
@@ -83,9 +85,11 @@ class TlsTransport:
         return self._protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what is known of the connection: `peername`, `socket` or `ssl_object`."""
+        """Return what is known of the connection: `peername`, `sockname`, `socket` or `ssl_object`."""
         if name == "peername":
             return self._peer
+        if name == "sockname":
+            return self._socket.getsockname()
         if name == "socket":
             return self._socket
         return self._ssl if name == "ssl_object" else default
@@ -106,9 +110,9 @@ class TlsTransport:
 
     def resume_reading(self) -> None:
         """Go on reading."""
-        if not self._is_reading and not self._is_lost and self._end <= _ENDS:
+        if not self._is_reading and not self._is_lost and self._end != _CLOSES:
             self._is_reading = True
-            self._loop.add_reader(self._fd, self._readable)
+            self._loop.add_reader(self._fd, self._discard if self._is_deaf else self._readable)
 
     def set_write_buffer_limits(self, high: int = BUFFER_HIGH, low: int = BUFFER_LOW) -> None:
         """Pause the protocol above `high` bytes, and resume it at `low`."""
@@ -140,7 +144,10 @@ class TlsTransport:
         return True
 
     def write_eof(self) -> None:
-        """End our side as soon as everything is sent. What still arrives after that is dropped."""
+        """End our side as soon as everything is sent. The peer can go on, unless something comes in that very moment.
+
+        OpenSSL's connection does not survive that; then what still arrives is dropped.
+        """
         if not self._is_lost and self._end == _OPEN:
             self._end = _ENDS
             if not self._waiting:
@@ -202,13 +209,13 @@ class TlsTransport:
 
     def _ended(self) -> None:
         """The other end sends nothing more."""
-        if self._end != _OPEN or not self._protocol.eof_received():
-            self.close()
-        else:
+        if self._protocol.eof_received() and self._end == _OPEN:
             self.pause_reading()
+        else:
+            self.close()
 
     def _discard(self) -> None:
-        """Read only so that the peer can go on to our end: the session is over, and nobody decrypts what comes."""
+        """Read only so that the peer can go on to our end: nobody can decrypt any more what comes."""
         try:
             data = self._socket.recv(4 * _RECORD_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -216,7 +223,7 @@ class TlsTransport:
         except OSError:
             data = b""
         if not data:
-            self._finish(None)
+            self._ended()
 
     # Writing.
 
@@ -266,12 +273,14 @@ class TlsTransport:
     def _say_goodbye(self) -> None:
         """Send close_notify (RFC 8446 section 6.1), and end our side or the connection."""
         try:
-            self._ssl.shutdown()  # it also looks for the peer's, which need not have come
+            self._ssl.shutdown()
+        except SSLWantReadError:
+            pass  # it has looked for the peer's, which has not come
         except SSLWantWriteError:
             self._loop.add_writer(self._fd, self._writable)
             return
         except (OSError, ValueError):
-            pass
+            self._is_deaf = True
         if self._end == _CLOSES:
             self._finish(None)
             return
@@ -281,8 +290,8 @@ class TlsTransport:
             self._finish(error)
             return
         self._end = _ENDED
-        self._is_reading = False
-        self._loop.add_reader(self._fd, self._discard)
+        if self._is_deaf and self._is_reading:
+            self._loop.add_reader(self._fd, self._discard)
 
     def _finish(self, error: Exception | None) -> None:
         """Let go of the socket; the protocol is told a moment later, as asyncio does it."""

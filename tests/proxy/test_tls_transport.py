@@ -211,9 +211,7 @@ def test_abort_is_seen_as_an_end_that_is_none(loop: asyncio.AbstractEventLoop, i
     loop.run_until_complete(scenario())
 
 
-def test_after_our_end_what_arrives_is_dropped_until_theirs(
-    loop: asyncio.AbstractEventLoop, identities: Identities
-) -> None:
+def test_after_our_end_the_peer_can_go_on(loop: asyncio.AbstractEventLoop, identities: Identities) -> None:
     async def scenario() -> None:
         async with connection(identities, small=True) as (recorder, client):
             transport = recorder.transport
@@ -222,14 +220,35 @@ def test_after_our_end_what_arrives_is_dropped_until_theirs(
             transport.write_eof()
             transport.write(b"too late")
             assert await client.receives() == LARGE
+            await client.sends(LARGE)
+            await until(lambda: len(recorder.received) == len(LARGE))
+            assert recorder.received == LARGE
+            assert recorder.told == ["pause", "resume"]
+            client.sock.close()
+            await recorder.lost.wait()
+            assert recorder.told == ["pause", "resume", "end", "lost"]
+
+    loop.run_until_complete(scenario())
+
+
+def test_what_comes_in_the_moment_of_our_end_is_dropped_until_theirs(
+    loop: asyncio.AbstractEventLoop, identities: Identities
+) -> None:
+    async def scenario() -> None:
+        async with connection(identities) as (recorder, client):
+            transport = recorder.transport
+            transport.pause_reading()
+            await client.sends(b"on its way")
             transport.resume_reading()
-            raw = client.sock.detach()
-            with socket.socket(fileno=raw) as sock:
-                sock.settimeout(30)
-                await client.do(lambda: sock.sendall(LARGE))
-                assert "lost" not in recorder.told
+            transport.write(b"enough")
+            transport.write_eof()
+            assert await client.receives() == b"enough"
+            await client.sends(LARGE)
+            assert "lost" not in recorder.told
+            client.sock.close()
             await recorder.lost.wait()
             assert recorder.received == b""
+            assert recorder.told == ["end", "lost"]
 
     loop.run_until_complete(scenario())
 
@@ -263,9 +282,7 @@ def test_the_end_of_the_other_side_is_told_once(
     loop.run_until_complete(scenario())
 
 
-def test_nothing_is_told_while_reading_is_paused(
-    loop: asyncio.AbstractEventLoop, identities: Identities
-) -> None:
+def test_nothing_is_told_while_reading_is_paused(loop: asyncio.AbstractEventLoop, identities: Identities) -> None:
     async def scenario() -> None:
         async with connection(identities) as (recorder, client):
             transport = recorder.transport
@@ -282,9 +299,7 @@ def test_nothing_is_told_while_reading_is_paused(
     loop.run_until_complete(scenario())
 
 
-def test_a_peer_that_is_gone_is_an_error_and_no_more(
-    loop: asyncio.AbstractEventLoop, identities: Identities
-) -> None:
+def test_a_peer_that_is_gone_is_an_error_and_no_more(loop: asyncio.AbstractEventLoop, identities: Identities) -> None:
     async def scenario() -> None:
         async with connection(identities) as (recorder, client):
             recorder.transport.pause_reading()

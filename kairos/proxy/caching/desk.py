@@ -23,16 +23,16 @@ class Desk:
         self.plane = plane
         self.store = store
         self.leads: dict[bytes, Fetch] = {}  # by key: the fetch whose answer others wait for
-        self._alone: dict[bytes, float] = {}
-        self._failed: dict[bytes, float] = {}
+        self._alone: dict[int, float] = {}  # by the hash of the key, which may be long
+        self._failed: dict[int, float] = {}
 
     def goes_alone(self, key: bytes, now: float) -> bool:
         """Say whether there is no use in waiting for an answer, since the last one could not be shared."""
-        return self._alone.get(key, 0.0) > now
+        return self._alone.get(hash(key), 0.0) > now
 
     def has_failed(self, key: bytes, now: float) -> bool:
         """Say whether backends have failed to answer a moment ago."""
-        return self._failed.get(key, 0.0) > now
+        return self._failed.get(hash(key), 0.0) > now
 
     def note_alone(self, key: bytes, until: float) -> None:
         """Let everybody go alone for a while."""
@@ -44,11 +44,11 @@ class Desk:
 
     def note_shared(self, key: bytes) -> None:
         """Let requests wait for each other again: the answer could be stored."""
-        self._alone.pop(key, None)
-        self._failed.pop(key, None)
+        self._alone.pop(hash(key), None)
+        self._failed.pop(hash(key), None)
 
 
-def _remember(moments: dict[bytes, float], key: bytes, until: float) -> None:
+def _remember(moments: dict[int, float], key: bytes, until: float) -> None:
     if len(moments) >= MOST_REMEMBERED:
         moments.clear()
-    moments[key] = until
+    moments[hash(key)] = until

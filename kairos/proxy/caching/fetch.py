@@ -43,6 +43,7 @@ class Fetch:
         "_is_new",
         "_is_renewed",
         "_is_silent",
+        "_is_watching",
         "_left",
         "_stale_at",
         "_ticket",
@@ -77,6 +78,7 @@ class Fetch:
         self._is_lead = False
         self._is_new = False  # whether nobody knew before by which fields the answer varies
         self._is_renewed = False  # by a 304
+        self._is_watching = False
         self._is_silent = False  # the client has got a 304, and needs no body
         self._left = 0  # bytes that the body may still have
         self._stale_at = 0.0
@@ -114,6 +116,12 @@ class Fetch:
         if self.found is not None:
             exchange.request_lines += _conditions(self.found.answer)
 
+    def watch(self, exchange: "Exchange") -> None:
+        """Let the exchange ask a backend for what is not stored, and do nothing but stand in for an error."""
+        self.strips = False
+        self._is_watching = True
+        exchange.caching = self
+
     # What the exchange reports.
 
     def answered(self, exchange: "Exchange", head: ResponseHead) -> ResponseHead | None:
@@ -121,13 +129,16 @@ class Fetch:
 
         None tells that what is stored is sent instead: at once after an error, or when a 304 has ended.
         """
-        moments = Moments(self._asked_at, self.cache.desk.plane.time(), time.time())
-        if self.found is not None and self.found.answer.can_validate and head.status == 304:
-            self._renew(self.found, head, moments)
-            return None
         if head.status in STALE_STATUSES and self._may_stand_in(exchange.now):
             exchange.drop_upstream()
             self.stands_in(exchange, head.status)
+            return None
+        if self._is_watching:
+            exchange.lines += b"Cache-Status: kairos; fwd=%b\r\n" % self.why(exchange.now)
+            return head
+        moments = Moments(self._asked_at, self.cache.desk.plane.time(), time.time())
+        if self.found is not None and self.found.answer.can_validate and head.status == 304:
+            self._renew(self.found, head, moments)
             return None
         stored = b""
         try:

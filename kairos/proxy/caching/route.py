@@ -160,7 +160,7 @@ class RouteCache:
             exchange.reply(LocalReply.refusal(OnlyIfCached("There is no stored answer")))
             return False
         if not fetch.can_store(exchange.head):
-            exchange.lines += b"Cache-Status: kairos; fwd=%b\r\n" % fetch.why(now)
+            fetch.watch(exchange)
         elif desk.goes_alone(fetch.key, now) or 0 < waited_until <= now:
             fetch.begin(exchange, is_lead=False)
         elif fetch.key not in desk.leads:

@@ -526,3 +526,28 @@ def test_nothing_of_an_exchange_is_left(site: Site) -> None:
         assert not [one for one in gc.get_objects() if type(one).__name__ in ("Exchange", "Fetch", "Waiter", "Reel")]
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("how", [("HEAD",), ("GET", "Range: bytes=1-2")])
+def test_a_stale_answer_stands_in_for_what_is_not_stored_too(site: Site, how: tuple[str, ...]) -> None:
+    site.stores("Cache-Control: max-age=10, stale-if-error=20")
+    site.world.pass_time(15)
+
+    site.get("/a", *how[1:], method=how[0])
+    site.server.connection.sends(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+    answer = site.client.receives()
+    assert status_of(answer) == (200 if how[0] == "HEAD" else 206)
+    assert body_of(answer) == (b"" if how[0] == "HEAD" else b"el")
+    assert answer.count(b"Cache-Status") == 1
+    assert site.asked().startswith(how[0].encode())
+
+
+def test_an_answer_to_head_does_not_touch_what_is_stored(site: Site) -> None:
+    site.stores(STALE, 'ETag: "1"')
+
+    site.get("/a", 'If-None-Match: "1"', method="HEAD")
+    site.server.connection.sends(b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nCache-Control: max-age=9\r\n\r\n')
+
+    assert status_of(site.client.receives()) == 304
+    assert site.get() == b""
