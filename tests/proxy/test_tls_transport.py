@@ -179,6 +179,41 @@ def test_who_reads_slowly_holds_the_protocol_back_and_misses_nothing(
     loop.run_until_complete(scenario())
 
 
+def test_of_much_that_is_written_at_once_what_the_kernel_has_taken_is_known(
+    loop: asyncio.AbstractEventLoop, identities: Identities
+) -> None:
+    async def scenario() -> None:
+        async with connection(identities) as (recorder, client):
+            data = 8 * LARGE
+            recorder.transport.write(data)
+            waiting = recorder.transport.get_write_buffer_size()
+            assert 0 < waiting < len(data)
+            first = await client.receives(2 * len(LARGE))
+            await until(lambda: recorder.transport.get_write_buffer_size() < waiting)
+            assert first + await client.receives(len(data) - len(first)) == data
+
+    loop.run_until_complete(scenario())
+
+
+def test_a_defect_of_the_protocol_ends_the_connection(loop: asyncio.AbstractEventLoop, identities: Identities) -> None:
+    async def scenario() -> None:
+        async with connection(identities) as (recorder, client):
+            defect = RuntimeError("a defect")
+
+            def fail() -> None:
+                raise defect
+
+            told: list[Any] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+            recorder.on_data = fail
+            await client.sends(b"hello")
+            await recorder.lost.wait()
+            assert recorder.error is defect
+            assert told == [defect]
+
+    loop.run_until_complete(scenario())
+
+
 @pytest.mark.parametrize("size", [5, len(LARGE)])
 def test_close_sends_everything_and_close_notify(
     loop: asyncio.AbstractEventLoop, identities: Identities, size: int
