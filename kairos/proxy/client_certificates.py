@@ -16,6 +16,7 @@ SHORT = {
     "streetAddress": "STREET",
     "userId": "UID",
 }
+NONE = b"X-Client-Cert-Verified: NONE\r\n"
 _SPECIAL = frozenset('"+,;<>\\')
 
 
@@ -27,7 +28,7 @@ def lines_of(connection: Any, now: float) -> bytes:
     """
     encoded = connection.getpeercert(True)
     if encoded is None:
-        return b"X-Client-Cert-Verified: NONE\r\n"
+        return NONE
     try:
         facts = connection.getpeercert() or {}
     except (SSLError, ValueError):  # an authority may have signed whatever bytes it was given

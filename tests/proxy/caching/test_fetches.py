@@ -435,6 +435,16 @@ def test_any_client_makes_the_gateway_ask_in_the_background(site: Site, line: by
     assert body_of(site.get(client=site.world.client())) == b"new"
 
 
+def test_what_a_client_with_a_certificate_gets_is_for_nobody_else(site: Site) -> None:
+    downstream = Downstream(site.world.plane)
+    downstream.secured("", b"X-Client-Cert-Verified: SUCCESS\r\n")
+    site.client = Peer(site.world, downstream)
+    site.get()
+    assert b"; stored\r\n" not in site.answers("Cache-Control: max-age=10")
+    site.get()
+    assert b"; stored\r\n" in site.answers("Cache-Control: max-age=10, public")
+
+
 def test_the_gateway_asks_in_the_background_with_the_certificate_of_the_client(site: Site) -> None:
     downstream = Downstream(site.world.plane)
     downstream.secured("", b"X-Client-Cert-Verified: NONE\r\n")
