@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = timedelta(days=1)
+ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")  # as DER
 USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
@@ -45,6 +46,16 @@ class Certificate:
     def issue(self, name: str, *alternatives: str, **options: object) -> "Certificate":
         """Sign a certificate, for hosts such as `well.example` or `127.0.0.1`."""
         return issued(self.folder, name, alternatives, self, **options)  # type: ignore[arg-type]
+
+    def forged(self, issuer: "Certificate", plain: bytes, strange: bytes) -> "Certificate":
+        """Sign it anew with some of its bytes replaced by as many others, which no builder would write."""
+        content = self.body.tbs_certificate_bytes
+        assert plain in content
+        content = content.replace(plain, strange)
+        signature = b"\0" + issuer.secret.sign(content, ec.ECDSA(SHA256()))
+        parts = content + ECDSA_WITH_SHA256 + bytes((0x03, len(signature))) + signature
+        self.cert.write_text(ssl.DER_cert_to_PEM_cert(b"\x30\x82" + len(parts).to_bytes(2, "big") + parts))
+        return self
 
     def server(self, client_ca: "Certificate | None" = None) -> ssl.SSLContext:
         """Return the context of a server that shows this one, and wants one of clients if it knows an authority."""

@@ -1,6 +1,7 @@
 """What backends are told of the certificate that a client has shown."""
 
 from hashlib import sha256
+from ssl import SSLError, cert_time_to_seconds
 from typing import Any
 
 # RFC 4514 section 3, and the names that other programs use beside those.
@@ -15,15 +16,26 @@ SHORT = {
     "streetAddress": "STREET",
     "userId": "UID",
 }
+NONE = b"X-Client-Cert-Verified: NONE\r\n"
 _SPECIAL = frozenset('"+,;<>\\')
 
 
-def lines_of(connection: Any) -> bytes:
-    """Return the fields about the certificate of a connection; of one without, that there is none."""
+def lines_of(connection: Any, now: float) -> bytes:
+    """Return the fields about the certificate of a connection; of one without, that there is none.
+
+    Raises ValueError if it is of no use, in words that say why. `now` is the time of the day in seconds: OpenSSL looks
+    at the time only in full handshakes, and from a session that is resumed in TLS 1.3 the next one can be, for ever.
+    """
     encoded = connection.getpeercert(True)
     if encoded is None:
-        return b"X-Client-Cert-Verified: NONE\r\n"
-    facts = connection.getpeercert() or {}
+        return NONE
+    try:
+        facts = connection.getpeercert() or {}
+    except (SSLError, ValueError):  # an authority may have signed whatever bytes it was given
+        raise ValueError("a name in it cannot be read") from None
+    expires = facts.get("notAfter")
+    if connection.session_reused and expires and cert_time_to_seconds(expires) < now:
+        raise ValueError("certificate has expired, since its session began")
     subject, issuer = (distinguished_name(facts.get(name, ())) for name in ("subject", "issuer"))
     return (
         b"X-Client-Cert-Verified: SUCCESS\r\n"

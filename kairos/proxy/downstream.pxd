@@ -40,6 +40,7 @@ cdef class Downstream:
     cdef readonly bint has_certificate
     cdef readonly bint is_full
     cdef readonly bint is_secure
+    cdef readonly bint is_verified
     cdef readonly ListenerOptions listener
     cdef public set owns
     cdef readonly DataPlane plane

@@ -8,7 +8,7 @@ from kairos.errors import BadRequest, KairosError, Overloaded
 from kairos.filters import LocalReply
 from kairos.protocols.http1.head import RequestHead, fault, is_hopeless
 from kairos.protocols.proxy_protocol import Endpoint
-from kairos.proxy import admission, json_bodies, limits
+from kairos.proxy import admission, client_certificates, json_bodies, limits
 from kairos.proxy.body import RequestBody
 from kairos.proxy.client import Client
 from kairos.proxy.exchange import Exchange
@@ -68,6 +68,7 @@ class Downstream:
         "has_certificate",
         "is_full",
         "is_secure",
+        "is_verified",
         "listener",
         "owns",
         "plane",
@@ -86,6 +87,7 @@ class Downstream:
         self._buffer = b""
         self._certificate = b""  # what backends are told of the client's
         self.has_certificate = False  # or none, where one was asked for
+        self.is_verified = False  # it has shown one
         self._client: Client | None = None
         self._exchange: Exchange | None = None
         self._fd = -1
@@ -118,6 +120,7 @@ class Downstream:
         self.server_name = server_name.lower().rstrip(".").encode()
         self._certificate = certificate
         self.has_certificate = bool(certificate)
+        self.is_verified = self.has_certificate and certificate != client_certificates.NONE
 
     # What the event loop calls.
 
@@ -198,6 +201,8 @@ class Downstream:
         self._transport = transport
         self._send = transport.write
         self.address, self.is_secure, self._told = client.address, client.is_secure, client._told  # noqa: SLF001
+        self._certificate, self.has_certificate = client._certificate, client.has_certificate  # noqa: SLF001
+        self.is_verified = client.is_verified
 
     # What the exchange asks for.
 

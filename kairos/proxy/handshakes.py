@@ -6,6 +6,7 @@ import ssl
 import sys
 from contextlib import suppress
 from ssl import SSLEOFError, SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from kairos.errors import BadRequest
@@ -75,6 +76,10 @@ class Handshakes:
             _log.debug("%s has left during the TLS handshake", handshake.address)
         else:
             self._failed(handshake.address, explained(error))
+
+    def refused(self, handshake: "Handshake", why: str) -> None:
+        """Count and tell of a client whose certificate does not count after all."""
+        self._failed(handshake.address, f"the client's certificate is not accepted: {why}")
 
     def _count(self) -> None:
         self._plane.row.add(layout.TLS_FAILURES, 1)
@@ -175,15 +180,20 @@ class Handshake:
         self._plane.ticker.forget(self)
 
     def _succeed(self) -> None:
+        if self._identities.client_auth == "none":
+            self._downstream.secured()
+        else:
+            try:
+                self._downstream.secured(self.server_name or "", lines_of(self.connection, time()))
+            except ValueError as error:
+                self._handshakes.refused(self, str(error))
+                self.stop()
+                return
         row = self._plane.row
         row.add(layout.TLS_HANDSHAKES, 1)
         if self.connection.session_reused:
             row.add(layout.TLS_RESUMED, 1)
         self._leave()
-        if self._identities.client_auth == "none":
-            self._downstream.secured()
-        else:
-            self._downstream.secured(self.server_name or "", lines_of(self.connection))
         TlsTransport(self._plane.loop, self._socket, self.connection, self._peer).start(self._downstream)
 
     def _fail(self, error: OSError) -> None:

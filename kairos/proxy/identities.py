@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 import orjson
 
 from kairos.config.pairs import Pair, load_into
+from kairos.proxy.openssl import take_turns
 
 PROTOCOLS = ["http/1.1"]
 # Of TLS 1.2, with forward secrecy and authenticated encryption.
@@ -116,7 +117,9 @@ class Identities:
         Without that layer of Python, which asks the kernel for what we know, a handshake costs a twentieth less.
         """
         begin: Any = self.context._wrap_socket  # type: ignore[attr-defined] # noqa: SLF001
-        return begin(sock, True, None, owner=handshake, session=None)
+        connection = begin(sock, True, None, owner=handshake, session=None)
+        take_turns(connection, self.context)
+        return connection
 
     def of(self, name: str | None) -> ssl.SSLContext | None:
         """Return the context for a name that a client asks for."""

@@ -191,7 +191,11 @@ class TlsTransport:
             if not size:
                 self._ended()
                 return
-            self._received(bytes(buffer[:size]))
+            try:
+                self._received(bytes(buffer[:size]))
+            except Exception as error:
+                self._finish(error)  # nobody knows what state the protocol is in
+                raise  # a defect: the loop's exception handler logs it
             if size < _RECORD_BYTES:
                 return
 
@@ -228,14 +232,17 @@ class TlsTransport:
     # Writing.
 
     def _send(self, data: Any, size: int) -> int:
-        """Give OpenSSL what the kernel takes, in whole records; return how much that was."""
+        """Give OpenSSL what the kernel takes, record by record; return how much that was.
+
+        OpenSSL tells of nothing before it has sent all that it was given: who reads slowly would seem to read nothing.
+        """
         sent = 0
         try:
-            sent = self._write(data)
-            if sent < size:
-                view = memoryview(data)
-                while sent < size:
-                    sent += self._write(view[sent:])
+            if size <= _RECORD_BYTES:
+                return int(self._write(data))
+            view = memoryview(data)
+            while sent < size:
+                sent += self._write(view[sent : sent + _RECORD_BYTES])
         except SSLWantWriteError:
             pass
         except OSError as error:

@@ -6,22 +6,24 @@ import pytest
 
 from kairos.proxy.client_certificates import distinguished_name, lines_of
 
+EXPIRES = "Jan  1 00:00:10 1970 GMT"
 ALICE = ((("countryName", "US"),), (("organizationName", "Inc"),), (("commonName", "alice"),))
 
 
 class Shown:
     """A connection whose client has shown a certificate."""
 
-    def __init__(self, encoded: bytes | None, facts: dict[str, Any]) -> None:
+    def __init__(self, encoded: bytes | None, facts: dict[str, Any], session_reused: bool = False) -> None:
         self._encoded = encoded
         self._facts = facts
+        self.session_reused = session_reused
 
     def getpeercert(self, binary_form: bool = False, /) -> object:
         return self._encoded if binary_form else self._facts
 
 
 def lines(encoded: bytes | None, **facts: Any) -> bytes:
-    return lines_of(Shown(encoded, facts))
+    return lines_of(Shown(encoded, facts), 0.0)
 
 
 def test_a_certificate_is_told_with_its_names_number_and_fingerprint() -> None:
@@ -30,6 +32,13 @@ def test_a_certificate_is_told_with_its_names_number_and_fingerprint() -> None:
         b"X-Client-Cert-Subject: CN=alice,O=Inc,C=US\r\nX-Client-Cert-Issuer: \r\nX-Client-Cert-Serial: 0A\r\n"
         b"X-Client-Cert-Fingerprint: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\r\n"
     )
+
+
+def test_a_session_that_goes_on_does_not_outlive_its_certificate() -> None:
+    shown = Shown(b"abc", {"notAfter": EXPIRES}, session_reused=True)
+    assert lines_of(shown, 10.0).startswith(b"X-Client-Cert-Verified: SUCCESS\r\n")
+    with pytest.raises(ValueError, match="expired, since its session began"):
+        lines_of(shown, 11.0)
 
 
 def test_without_one_that_is_told() -> None:

@@ -1,6 +1,7 @@
 """The transport over TLS, between real sockets: what goes in comes out, and each end is seen as what it is."""
 
 import asyncio
+import ctypes
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 import uvloop
 
 from kairos.config.pairs import Pair
+from kairos.proxy import openssl
 from kairos.proxy.identities import Identities, TlsRules
 from kairos.proxy.tls_transport import RECORD_BYTES, TlsTransport
 from tests import certificates
@@ -175,6 +177,68 @@ def test_who_reads_slowly_holds_the_protocol_back_and_misses_nothing(
             assert await client.receives(len(LARGE)) == LARGE
             await until(lambda: transport.get_write_buffer_size() == 0)
             assert recorder.told == ["pause", "resume"]
+
+    loop.run_until_complete(scenario())
+
+
+def test_of_much_that_is_written_at_once_what_the_kernel_has_taken_is_known(
+    loop: asyncio.AbstractEventLoop, identities: Identities
+) -> None:
+    async def scenario() -> None:
+        async with connection(identities) as (recorder, client):
+            data = 8 * LARGE
+            recorder.transport.write(data)
+            waiting = recorder.transport.get_write_buffer_size()
+            assert 0 < waiting < len(data)
+            first = await client.receives(2 * len(LARGE))
+            await until(lambda: recorder.transport.get_write_buffer_size() < waiting)
+            assert first + await client.receives(len(data) - len(first)) == data
+
+    loop.run_until_complete(scenario())
+
+
+def test_a_read_comes_back_after_each_message_without_data(
+    loop: asyncio.AbstractEventLoop, identities: Identities
+) -> None:
+    """Else a client that changes its keys for ever would be all that the worker hears of."""
+    pointer, number = ctypes.c_void_p, ctypes.c_int
+
+    async def scenario() -> None:
+        async with connection(identities) as (recorder, client):
+            recorder.transport.pause_reading()
+            found, handle = openssl.library(), openssl.handle_of(client.sock._sslobj, client.sock.context)  # type: ignore[attr-defined]
+            assert found is not None
+            for _ in range(3):
+                assert found.SSL_key_update(pointer(handle), number(0)) == 1
+                assert found.SSL_do_handshake(pointer(handle)) == 1
+            await client.sends(b"at last")
+            server = recorder.transport.get_extra_info("ssl_object")
+            for _ in range(3):
+                with pytest.raises(ssl.SSLWantReadError):
+                    server.read(RECORD_BYTES)
+            assert server.read(RECORD_BYTES) == b"at last"
+            recorder.transport.resume_reading()
+            await client.sends(b"as usual")
+            await until(lambda: recorder.received == b"as usual")
+
+    loop.run_until_complete(scenario())
+
+
+def test_a_defect_of_the_protocol_ends_the_connection(loop: asyncio.AbstractEventLoop, identities: Identities) -> None:
+    async def scenario() -> None:
+        async with connection(identities) as (recorder, client):
+            defect = RuntimeError("a defect")
+
+            def fail() -> None:
+                raise defect
+
+            told: list[Any] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+            recorder.on_data = fail
+            await client.sends(b"hello")
+            await recorder.lost.wait()
+            assert recorder.error is defect
+            assert told == [defect]
 
     loop.run_until_complete(scenario())
 

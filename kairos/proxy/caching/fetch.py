@@ -211,7 +211,8 @@ class Fetch:
         """Begin to store the answer; NotStored if it may not or cannot be."""
         cache, store = self.cache, self.cache.desk.store
         policy = cache.policy
-        answer, varies = kept(exchange.head, head, policy, moments, is_known=exchange.identity is not None)
+        is_known = exchange.identity is not None or exchange.downstream.is_verified
+        answer, varies = kept(exchange.head, head, policy, moments, is_known=is_known)
         if head.body_length > policy.max_body_bytes:
             raise NotStored("size")
         names = tuple(sorted({*varies, *cache.fields}))

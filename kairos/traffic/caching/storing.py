@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kairos._speedups import FieldSet
 from kairos.config.policies import Cache
-from kairos.protocols.http1.fields import HOP_BY_HOP, copy_for
+from kairos.protocols.http1.fields import HOP_BY_HOP, TOLD_BY_PROXIES, WRITTEN_FOR_BACKENDS, copy_for
 from kairos.protocols.http1.head import UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import status_line
 from kairos.traffic.caching.answers import Answer
@@ -28,6 +28,10 @@ _NOT_KEPT = FieldSet((*HOP_BY_HOP, b"age", b"content-length", b"trailer", b"prox
 _NOT_UPDATED = FieldSet((*_NOT_KEPT.names, b"content-encoding", b"content-range"))
 # RFC 9111 section 4.2.4: what forbids to send it when it is stale.
 _STRICT = frozenset((b"must-revalidate", b"proxy-revalidate", b"s-maxage"))
+
+# What backends get in these is the gateway's word, but variants are told apart by what the client has sent. Of host and
+# scheme the key knows.
+_UNSEEN = frozenset((*WRITTEN_FOR_BACKENDS, *TOLD_BY_PROXIES)) - {b"host", b"x-forwarded-host", b"x-forwarded-proto"}
 
 
 class Facts(NamedTuple):
@@ -104,11 +108,11 @@ def seen(response: ResponseHead) -> Answer:
 
 
 def vary_fields(value: bytes | None) -> tuple[bytes, ...]:
-    """Return the fields that Vary names, in lower case and in order; NotStored if no request can match."""
+    """Return the fields that Vary names, in lower case and in order; NotStored if none can be known to match."""
     if value is None:
         return ()
     names = {name.strip(b" \t").lower() for name in value.split(b",")} - {b""}
-    if b"*" in names:
+    if b"*" in names or names & _UNSEEN:
         raise NotStored("vary")
     return tuple(sorted(names))
 

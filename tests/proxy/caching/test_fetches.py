@@ -8,10 +8,11 @@ import pytest
 
 from kairos.config.policies import Cache
 from kairos.proxy.caching.desk import WAIT_SECONDS
+from kairos.proxy.downstream import Downstream
 from kairos.shm import layout
 from tests.proxy.caching.conftest import Site
 from tests.proxy.messages import LATE
-from tests.proxy.world import body_of, status_of
+from tests.proxy.world import Peer, body_of, status_of
 
 FRESH = "Cache-Control: max-age=60"
 STALE = "Cache-Control: max-age=0"
@@ -432,6 +433,27 @@ def test_any_client_makes_the_gateway_ask_in_the_background(site: Site, line: by
     assert b"\r\nX-Forwarded-For: 192.0.2.1\r\n" in asked
     site.server.connection.sends(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nCache-Control: max-age=9\r\n\r\nnew")
     assert body_of(site.get(client=site.world.client())) == b"new"
+
+
+def test_what_a_client_with_a_certificate_gets_is_for_nobody_else(site: Site) -> None:
+    downstream = Downstream(site.world.plane)
+    downstream.secured("", b"X-Client-Cert-Verified: SUCCESS\r\n")
+    site.client = Peer(site.world, downstream)
+    site.get()
+    assert b"; stored\r\n" not in site.answers("Cache-Control: max-age=10")
+    site.get()
+    assert b"; stored\r\n" in site.answers("Cache-Control: max-age=10, public")
+
+
+def test_the_gateway_asks_in_the_background_with_the_certificate_of_the_client(site: Site) -> None:
+    downstream = Downstream(site.world.plane)
+    downstream.secured("", b"X-Client-Cert-Verified: NONE\r\n")
+    site.client = Peer(site.world, downstream)
+    site.stores("Cache-Control: max-age=10, stale-while-revalidate=20")
+    site.world.pass_time(15)
+
+    assert body_of(site.get()) == b"hello"
+    assert b"\r\nX-Client-Cert-Verified: NONE\r\n" in site.asked()
 
 
 def test_a_large_stale_answer_stands_in_too(site: Site) -> None:

@@ -45,6 +45,8 @@ def verdict(*lines: str, status: str = "200 OK", asked: tuple[str, ...] = (), is
         (['Cache-Control: max-age=9, no-cache="set-cookie"', "Set-Cookie: a=b"], "stored"),
         (["Cache-Control: max-age=9", "Vary: *"], "vary"),
         (["Cache-Control: max-age=9", "Vary: a, *"], "vary"),
+        (["Cache-Control: max-age=9", "Vary: X-Client-Cert-Subject"], "vary"),
+        (["Cache-Control: max-age=9", "Vary: accept, x-forwarded-for"], "vary"),
         (["Cache-Control: max-age=9", "Content-Type: text/event-stream"], "length"),
     ],
 )
