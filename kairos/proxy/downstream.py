@@ -198,6 +198,11 @@ class Downstream:
         self._transport = transport
         self._send = transport.write
         self.address, self.is_secure, self._told = client.address, client.is_secure, client._told  # noqa: SLF001
+        self._certificate, self.has_certificate = client._certificate, client.has_certificate  # noqa: SLF001
+
+    def serve(self, exchange: Exchange) -> None:
+        """Begin with an exchange that has not come over this connection."""
+        self._exchange = exchange
 
     # What the exchange asks for.
 

@@ -24,8 +24,10 @@ _FACTS = FieldSet(
 _ASKED = FieldSet((b"cache-control", b"authorization"))
 # What is written for each client anew, or is about the message and not about what is in it.
 _NOT_KEPT = FieldSet((*HOP_BY_HOP, b"age", b"content-length", b"trailer", b"proxy-authenticate"))
-# RFC 9111 section 3.2: what a 304 says of these is about itself.
-_NOT_UPDATED = FieldSet((*_NOT_KEPT.names, b"content-encoding", b"content-range"))
+# RFC 9111 section 3.2: what a 304 says of these is about itself, or for its client alone.
+_NOT_UPDATED = FieldSet((*_NOT_KEPT.names, b"content-encoding", b"content-range", b"set-cookie"))
+# RFC 9111 section 3.5: what lets answers to requests with Authorization be stored.
+_FOR_ALL = frozenset((b"public", b"s-maxage", b"must-revalidate"))
 # RFC 9111 section 4.2.4: what forbids to send it when it is stale.
 _STRICT = frozenset((b"must-revalidate", b"proxy-revalidate", b"s-maxage"))
 
@@ -81,10 +83,22 @@ def kept(
     return answer, varies
 
 
-def updated(answer: Answer, response: ResponseHead, policy: Cache, moments: Moments) -> Answer:
-    """Return a stored answer as a 304 has renewed it (RFC 9111 section 4.3.4); NotStored if it says not to keep it."""
+def updated(
+    answer: Answer, response: ResponseHead, policy: Cache, moments: Moments, *, is_private: bool = False
+) -> Answer:
+    """Return a stored answer as a 304 has renewed it (RFC 9111 section 4.3.4).
+
+    NotStored tells that it may not be kept, or if the 304 is for one client alone that it cannot be renewed by that.
+    """
     fresh = Facts(*_FACTS.values(response.raw))
-    lines = copy_for(response.raw, response.connection, _NOT_UPDATED).copy_without(response.raw, (), ())
+    if fresh.vary is not None and vary_fields(fresh.vary) != vary_fields(Facts(*_FACTS.values(answer.raw)).vary):
+        raise NotStored("vary")
+    usual = copy_for(response.raw, response.connection, _NOT_UPDATED)
+    restricted = directives(fresh.control)
+    for_some = (fields_named(restricted, b"private") or ()) + (fields_named(restricted, b"no-cache") or ())
+    if for_some:
+        usual = FieldSet(tuple(dict.fromkeys((*usual.names, *for_some))))
+    lines = usual.copy_without(response.raw, (), ())
     names = {line.partition(b":")[0].lower() for line in lines.split(b"\r\n") if line}
     raw = FieldSet(tuple(names)).copy_without(answer.raw, (status_line(answer.raw),), (lines, b"\r\n"))
     if fresh.date is None:
@@ -93,7 +107,20 @@ def updated(answer: Answer, response: ResponseHead, policy: Cache, moments: Mome
     said = directives(facts.control)
     if b"no-store" in said or (b"private" in said and fields_named(said, b"private") is None):
         raise NotStored("no-store")
+    if is_private and said.keys().isdisjoint(_FOR_ALL):
+        raise NotStored("authorization")
     return _dated(raw, answer.head.status, facts, said, policy, moments).completed(answer.size)
+
+
+def is_private(request: RequestHead, *, is_known: bool) -> bool:
+    """Say whether the answer to a request is for one client, unless it says otherwise."""
+    return is_known or _ASKED.values(request.raw)[1] is not None
+
+
+def cookies(response: ResponseHead) -> bytes:
+    """Return the lines of an answer that are for its client alone."""
+    lines = [line for line in response.raw.split(b"\r\n") if line[:11].lower() == b"set-cookie:"]
+    return b"".join(b"%b\r\n" % line for line in lines)
 
 
 def seen(response: ResponseHead) -> Answer:
@@ -122,7 +149,7 @@ def _check(said: Directives, response: ResponseHead, facts: Facts, *, is_private
     for_one, for_checked = fields_named(said, b"private"), fields_named(said, b"no-cache")
     if b"private" in said and for_one is None:
         raise NotStored("private")
-    if is_private and said.keys().isdisjoint((b"public", b"s-maxage", b"must-revalidate")):
+    if is_private and said.keys().isdisjoint(_FOR_ALL):
         raise NotStored("authorization")
     dropped = (for_one or ()) + (for_checked or ())
     if facts.cookie is not None and b"set-cookie" not in dropped:
