@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kairos.errors import UpstreamError
 from kairos.filters import LocalReply
+from kairos.protocols.http1.fields import tokens
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.proxy.caching.desk import ALONE_SECONDS, FAILED_SECONDS
 from kairos.proxy.caching.purge import path_of
@@ -159,6 +160,7 @@ class Fetch:
             answer = seen(head)
             if is_unchanged(asked.none_match, asked.since, answer):
                 self._is_silent = True
+                exchange.lines += cookies(head)
                 return not_modified(answer)
         return head
 
@@ -221,8 +223,9 @@ class Fetch:
         if head.body_length > policy.max_body_bytes:
             raise NotStored("size")
         names = tuple(sorted({*varies, *cache.fields}))
-        if not cache.own_fields.isdisjoint(names):  # the backend has them from us, and so the client's tell nothing
-            raise NotStored("vary")
+        taken_away = () if exchange.head.connection is None else tokens(exchange.head.connection)
+        if not cache.own_fields.isdisjoint(names) or any(name in taken_away for name in names):
+            raise NotStored("vary")  # what the client has sent tells nothing of what the backend has got
         key = self.primary
         if names:
             self._variants = self._marked(names)

@@ -26,6 +26,7 @@ from kairos.traffic.caching.keys import Keys, place, variant_key
 from kairos.traffic.caching.serving import Found, served
 from kairos.traffic.caching.store import Entry
 from kairos.traffic.caching.wishes import FACTS, NO_WISHES, NOTHING, Asked, Wishes, will_do, wishes
+from kairos.traffic.transform import request_fields
 
 if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
@@ -66,11 +67,18 @@ class RouteCache:
     __slots__ = ("_keys", "_store", "_tags", "copies", "desk", "fields", "own_fields", "policy", "purgers")
 
     def __init__(
-        self, policy: Cache, desk: Desk, identity: bytes, copies: Copies, told: tuple[bytes, ...] = ()
+        self,
+        policy: Cache,
+        desk: Desk,
+        identity: bytes,
+        copies: Copies,
+        told: tuple[bytes, ...] = (),
+        looked_at: frozenset[bytes] = frozenset(),
     ) -> None:
         """`identity` is the same for routes whose backends answer alike, and so after most reloads.
 
-        `told` are the fields in which backends are told who was authenticated.
+        `told` are the fields in which backends are told who was authenticated, `looked_at` those of requests on which
+        the route lets it depend how it changes an answer.
         """
         self.policy = policy
         self.desk = desk
@@ -78,7 +86,7 @@ class RouteCache:
         self.copies = copies
         self.purgers = AccessControl([AccessList(policy.purge_from)]) if policy.purge_from else None
         self.own_fields = _OURS.union(told)
-        self.fields = tuple(name.encode() for name in policy.headers)
+        self.fields = tuple(looked_at.union(name.encode() for name in policy.headers))
         self._keys = Keys(identity, policy.query, by_host=policy.by_host)
         self._tags = Fields((policy.tags_header.encode(),))
 
@@ -258,4 +266,6 @@ def route_cache(route: Route, policy: Cache, desk: Desk, told: tuple[bytes, ...]
         (policy.query, policy.headers, policy.by_host),
     )
     identity = blake2b(orjson.dumps(counts), digest_size=8).digest()
-    return RouteCache(policy, desk, identity, Copies((*told, *CONDITIONS)), told)
+    change = route.response_change
+    looked_at = frozenset() if change is None else request_fields(change)
+    return RouteCache(policy, desk, identity, Copies((*told, *CONDITIONS)), told, looked_at)

@@ -6,7 +6,6 @@ from hashlib import blake2b
 from operator import itemgetter
 from urllib.parse import unquote_to_bytes
 
-from kairos.protocols.http1.fields import tokens
 from kairos.protocols.http1.head import RequestHead
 from kairos.traffic.caching.answers import Variants
 
@@ -44,13 +43,11 @@ def place(host: bytes, path: bytes) -> bytes:
 
 
 def variant_key(variants: Variants, request: RequestHead) -> bytes:
-    """Return the key of the variant that a request selects, by what the backend gets of it."""
+    """Return the key of the variant that a request selects."""
     fields = variants.fields
-    connection = request.connection
-    removed = () if connection is None or connection == b"keep-alive" or connection == b"close" else tokens(connection)
     digest = blake2b(digest_size=16)
     for name, value in zip(fields.names, fields.values(request.raw), strict=True):
-        text = b"-" if value is None or name in removed else b"+" + normal_value(name, value)
+        text = b"-" if value is None else b"+" + normal_value(name, value)
         digest.update(b"%d:%b" % (len(text), text))
     return variants.name + digest.digest()
 
