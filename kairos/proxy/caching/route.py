@@ -254,8 +254,13 @@ def bypass(exchange: "Exchange") -> bool:
 
 
 
-def route_cache(route: Route, policy: Cache, desk: Desk, told: tuple[bytes, ...]) -> RouteCache:
-    """Make the cache of a route; `told` are the fields in which backends are told who was authenticated."""
+def route_cache(
+    route: Route, policy: Cache, desk: Desk, told: tuple[bytes, ...], left_out: tuple[bytes, ...] = ()
+) -> RouteCache:
+    """Make the cache of a route.
+
+    `told` are the fields in which backends are told who was authenticated, `left_out` others that they do not get.
+    """
     counts = (
         route.external_path,
         route.internal_path,
@@ -268,4 +273,4 @@ def route_cache(route: Route, policy: Cache, desk: Desk, told: tuple[bytes, ...]
     identity = blake2b(orjson.dumps(counts), digest_size=8).digest()
     change = route.response_change
     looked_at = frozenset() if change is None else request_fields(change)
-    return RouteCache(policy, desk, identity, Copies((*told, *CONDITIONS)), told, looked_at)
+    return RouteCache(policy, desk, identity, Copies((*told, *left_out, *CONDITIONS)), told, looked_at)
