@@ -204,6 +204,10 @@ class Downstream:
         self._certificate, self.has_certificate = client._certificate, client.has_certificate  # noqa: SLF001
         self.is_verified = client.is_verified
 
+    def serve(self, exchange: Exchange) -> None:
+        """Begin with an exchange that has not come over this connection."""
+        self._exchange = exchange
+
     # What the exchange asks for.
 
     def ends(self) -> tuple[Endpoint | None, Endpoint | None]:

@@ -145,8 +145,10 @@ class Pool:
         upstream.deadline = min(upstream.idle_since + reuse.idle_seconds(snapshot), upstream.expires)
         if self.owned is None:
             self._idle.append(upstream)
-        else:
+        elif upstream.owner in plane.downstreams:
             self.owned.keep(upstream)
+        else:  # who asked in the background for a client is of no more use, and never leaves
+            self._dismiss(upstream)
 
     def retire(self, upstream: "Upstream") -> None:
         """Part with an idle connection: use it no more if it is too old, or watch it no more."""

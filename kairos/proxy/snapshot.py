@@ -46,6 +46,7 @@ from kairos.traffic.caching.store import Store
 from kairos.traffic.compression import Compression
 from kairos.traffic.rate_filters import rate_filters
 from kairos.traffic.transform import RequestChange, ResponseChange
+from kairos.traffic.transform_json import ANSWERS_OTHERWISE
 
 Known = Mapping[tuple[Pool, int], Target]
 """The targets that a route has, by pool and weight."""
@@ -196,14 +197,20 @@ class SnapshotBuilder:
             return None
         if self._desk is None:
             self._desk = Desk(self._plane, self._open_store(settings.cache))
-        return route_cache(route, route.cache, self._desk, self._told)
+        return route_cache(route, route.cache, self._desk, self._told, self._left_out(route))
 
     def _copies(self, route: Route) -> Copies:
         """Return what is left out of the messages of a route, because the gateway writes it itself."""
         names = AnswerHeaders.of(route.security_headers).names + (cors.NAMES if route.cors is not None else ())
         if route.cache is not None:
             names += (route.cache.tags_header.encode(),)
-        return Copies(self._told, names) if self._told or names else USUAL_COPIES
+        left_out = self._told + self._left_out(route)
+        return Copies(left_out, names) if left_out or names else USUAL_COPIES
+
+    def _left_out(self, route: Route) -> tuple[bytes, ...]:
+        """Return the fields that keep an answer from being changed, and so are not passed on."""
+        change = route.response_change
+        return ANSWERS_OTHERWISE if change is not None and change.json is not None else ()
 
     def _targets(self, route: Route, known: Known = NOTHING_KNOWN) -> list[Target]:
         """Return the backends of a route, each with what the workers share about it. Those that are known stay."""

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-# qvalue of RFC 9110 section 12.4.2. The name is a token, but whatever is none is not offered either.
-_MEMBER = re.compile(rb"([^;]*?)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?")
+# RFC 9110 section 12.4.2, in lower case.
+_WEIGHT = re.compile(rb"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 _MOST_BYTES, _MOST_REMEMBERED = 256, 1024
 _ANY, _IDENTITY = b"*", b"identity"
 
@@ -43,10 +43,10 @@ def weights(accepted: bytes) -> dict[bytes, int]:
     """
     found: dict[bytes, int] = {}
     for member in accepted.lower().split(b","):
-        match = _MEMBER.fullmatch(member.strip(b" \t"))
-        name = match[1] if match else member.partition(b";")[0].strip(b" \t")
+        name, semicolon, parameter = member.partition(b";")
+        name = name.strip(b" \t")  # a token, but whatever is none is not offered either
         if name:
-            weight = _thousandths(match[2]) if match else 0
+            weight = _thousandths(parameter.strip(b" \t")) if semicolon else 1000
             found[name] = min(weight, found.get(name, weight))
     if b"x-gzip" in found:
         found.setdefault(b"gzip", found[b"x-gzip"])  # RFC 9110 section 8.4.1.3
@@ -64,5 +64,6 @@ def best(offered: Sequence[bytes], weights: dict[bytes, int]) -> bytes | None:
     return found
 
 
-def _thousandths(weight: bytes | None) -> int:
-    return 1000 if weight is None else round(float(weight) * 1000)
+def _thousandths(parameter: bytes) -> int:
+    match = _WEIGHT.fullmatch(parameter)
+    return round(float(match[1]) * 1000) if match else 0

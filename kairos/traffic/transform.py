@@ -65,6 +65,12 @@ class ResponseChange:
         return changed if status is None else with_status(changed, status)
 
 
+def request_fields(rules: Transformation) -> frozenset[bytes]:
+    """Return the fields of requests on which it depends how responses are changed."""
+    conditions = [parse_condition(rule.condition) for rule in rules.statuses if rule.condition is not None]
+    return frozenset(look.field for looks in conditions for look in looks if look.what == "request" and look.field)
+
+
 class StatusChange:
     """Find another status for a response: the first rule that fits is taken."""
 

@@ -33,6 +33,8 @@ OF_THE_BODY = FieldSet(
         b"repr-digest",
     )
 )
+ANSWERS_OTHERWISE = (b"accept-encoding", b"range", b"if-range")
+"""Fields of requests whose answers are compressed or parts, and so would escape the rules."""
 _FACTS = FieldSet((b"content-type", b"content-encoding", b"content-range"))
 _LENGTH = FieldSet((b"content-length",))
 _JSON_TYPE = re.compile(rb"(?i)application/(?:[a-z0-9!#$&^_.+-]+\+)?json[ \t]*(?:;|$)")

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from kairos.config.document import Limits, Retry
+from kairos.config.policies import Cache
 from kairos.config.transformations import JsonBody, JsonRule, Transformation
 from kairos.filters import Asked, LocalReply
 from kairos.shm import layout
@@ -432,3 +433,18 @@ def test_a_piece_of_json_and_what_is_none_pass(client: Peer, responses: Callable
         client.sends(GET)
         server.connection.sends(sent)
         assert body_of(client.receives()) == BEFORE
+
+
+@pytest.mark.parametrize("cache", [None, Cache()])
+def test_no_client_can_ask_for_what_escapes_the_rules(world: World, client: Peer, cache: Cache | None) -> None:
+    server = world.server()
+    world.configure(world.route("/a", server, response_change=rules(), cache=cache))
+
+    client.sends(GET[:-2] + b"Accept-Encoding: gzip\r\nRange: bytes=0-\r\nIf-Range: \"1\"\r\nAccept: */*\r\n\r\n")
+
+    asked = server.connection.receives()
+    assert b"\r\nAccept: */*\r\n" in asked
+    for name in (b"Accept-Encoding", b"Range"):
+        assert name not in asked
+    server.connection.sends(answer(BEFORE))
+    assert body_of(client.receives()) == AFTER

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kairos.config.policies import Cache
 from kairos.protocols.proxy_protocol import Endpoint, ProxyHeader, parse
 from kairos.proxy.downstream import Downstream
 from kairos.proxy.pool import Pools
@@ -174,3 +175,17 @@ def test_backends_without_a_header_have_a_pool_of_their_own(world: World, pools:
     kept = of(plain), of(v1), of(v2)
     assert len(set(kept)) == 3
     assert of(v1) is kept[1]
+
+
+def test_a_connection_for_what_is_asked_in_the_background_is_not_kept(world: World, server: Server) -> None:
+    world.configure(world.route("/a", server, cache=Cache(stale_while_revalidate=60)))
+    one = client(world)
+    one.sends(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    server.connection.sends(HELLO[:17] + b"Cache-Control: max-age=1\r\n" + HELLO[17:])
+    world.pass_time(2)
+
+    one.sends(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    server.connection.sends(HELLO)
+
+    assert len(server.connections) == 2
+    assert not server.connection.is_open

@@ -57,6 +57,10 @@ def test_the_coding_is_what_the_client_likes_best(accepted: bytes | None, chosen
     assert negotiation.choice(accepted) == chosen  # also when it is remembered
 
 
+def test_no_field_takes_long() -> None:
+    assert Negotiation(OFFERED).choice(b"a" + b" " * 60_000 + b"b, gzip" + b" " * 60_000 + b";q=1") == b"gzip"
+
+
 def test_only_what_is_offered_is_chosen_and_in_its_order() -> None:
     assert Negotiation((b"gzip",)).choice(b"br, zstd") is None
     assert Negotiation((b"gzip",)).choice(b"br, *;q=0.5") == b"gzip"

@@ -59,6 +59,7 @@ def ask_in_background(exchange: "Exchange", fetch: "Fetch") -> None:
     twin.target = exchange.target
     twin.identity = exchange.identity
     twin.request_lines = exchange.request_lines
-    fetch.twin().begin(twin, is_lead=True)
+    downstream.serve(twin)
+    fetch.twin(downstream).begin(twin, is_lead=True)
     if change_request(twin):
         twin.begin()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kairos.errors import UpstreamError
 from kairos.filters import LocalReply
+from kairos.protocols.http1.fields import tokens
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.proxy.caching.desk import ALONE_SECONDS, FAILED_SECONDS
 from kairos.proxy.caching.purge import path_of
@@ -15,12 +16,13 @@ from kairos.traffic.caching.conditions import is_unchanged
 from kairos.traffic.caching.keys import variant_key
 from kairos.traffic.caching.serving import Found, not_modified
 from kairos.traffic.caching.store import Label, Writer
-from kairos.traffic.caching.storing import Moments, NotStored, kept, seen, updated
+from kairos.traffic.caching.storing import Moments, NotStored, cookies, is_private, kept, seen, updated
 from kairos.traffic.caching.wishes import Asked
 
 if TYPE_CHECKING:
     from kairos.proxy.caching.route import RouteCache
     from kairos.proxy.caching.waiter import Waiter
+    from kairos.proxy.downstream import Downstream
     from kairos.proxy.exchange import Exchange
 
 STALE_STATUSES = frozenset((500, 502, 503, 504))  # RFC 5861 section 4
@@ -53,6 +55,7 @@ class Fetch:
         "cache",
         "found",
         "key",
+        "nobody",
         "primary",
         "strips",
         "waiters",
@@ -72,6 +75,7 @@ class Fetch:
         self.key = key
         self.asked = asked
         self.found = found
+        self.nobody: Downstream | None = None  # who gets the answer, if there is only the cache to have it
         self.strips = True  # the conditions and ranges of the client from the request
         self.waiters: list[Waiter] = []
         self._asked_at = 0.0
@@ -98,9 +102,11 @@ class Fetch:
         is_whole = part is None or part == _FROM_START or (self.found is not None and self.found.answer.can_validate)
         return head.method == b"GET" and is_whole
 
-    def twin(self) -> "Fetch":
+    def twin(self, nobody: "Downstream") -> "Fetch":
         """Return a fetch of the same for nobody in particular."""
-        return Fetch(self.cache, self.primary, self.key, None, self.found)
+        twin = Fetch(self.cache, self.primary, self.key, None, self.found)
+        twin.nobody = nobody
+        return twin
 
     def begin(self, exchange: "Exchange", *, is_lead: bool) -> None:
         """Let the exchange ask a backend, with a condition if something is stored."""
@@ -138,7 +144,8 @@ class Fetch:
             return head
         moments = Moments(self._asked_at, self.cache.desk.plane.time(), time.time())
         if self.found is not None and self.found.answer.can_validate and head.status == 304:
-            self._renew(self.found, head, moments)
+            self._renew(exchange, self.found, head, moments)
+            exchange.lines += cookies(head)
             return None
         stored = b""
         try:
@@ -153,6 +160,7 @@ class Fetch:
             answer = seen(head)
             if is_unchanged(asked.none_match, asked.since, answer):
                 self._is_silent = True
+                exchange.lines += cookies(head)
                 return not_modified(answer)
         return head
 
@@ -211,11 +219,13 @@ class Fetch:
         """Begin to store the answer; NotStored if it may not or cannot be."""
         cache, store = self.cache, self.cache.desk.store
         policy = cache.policy
-        is_known = exchange.identity is not None or exchange.downstream.is_verified
-        answer, varies = kept(exchange.head, head, policy, moments, is_known=is_known)
+        answer, varies = kept(exchange.head, head, policy, moments, is_known=_is_known(exchange))
         if head.body_length > policy.max_body_bytes:
             raise NotStored("size")
         names = tuple(sorted({*varies, *cache.fields}))
+        taken_away = () if exchange.head.connection is None else tokens(exchange.head.connection)
+        if not cache.own_fields.isdisjoint(names) or any(name in taken_away for name in names):
+            raise NotStored("vary")  # what the client has sent tells nothing of what the backend has got
         key = self.primary
         if names:
             self._variants = self._marked(names)
@@ -250,20 +260,22 @@ class Fetch:
 
     def _not_stored(self, now: float, status: int, why: str) -> None:
         """Let others go their own way; what is stored holds no longer if the backend has said something else."""
-        if self.found is not None and status < 500 and why != "request-no-store":
+        if self.found is not None and status < 500 and why not in ("request-no-store", "authorization"):
             self.cache.desk.store.remove(self.key)
         self._share_nothing(now + (ALONE_SECONDS if status < 500 else FAILED_SECONDS))
 
     # Validation.
 
-    def _renew(self, found: Found, head: ResponseHead, moments: Moments) -> None:
+    def _renew(self, exchange: "Exchange", found: Found, head: ResponseHead, moments: Moments) -> None:
         """Keep what is stored, with what the 304 says of it."""
         store = self.cache.desk.store
         self._is_renewed = True
         try:
-            answer = updated(found.answer, head, self.cache.policy, moments)
-        except NotStored:
-            store.remove(self.key)
+            private = is_private(exchange.head, is_known=_is_known(exchange))
+            answer = updated(found.answer, head, self.cache.policy, moments, is_private=private)
+        except NotStored as verdict:
+            if str(verdict) != "authorization":
+                store.remove(self.key)
             return
         old = found.entry.label
         label = Label(old.place, self.cache.tags(head) or old.tags, answer.useless_at, answer.encode())
@@ -287,8 +299,11 @@ class Fetch:
         return self.found is not None and now < max(self.found.answer.error_until, self.found.answer.stale_at)
 
     def _share_nothing(self, until: float) -> None:
-        self.cache.desk.note_alone(self.key, until)
+        desk = self.cache.desk
+        desk.note_alone(self.key, until)
         self._release()
+        if self.nobody is not None:  # it might have no end
+            desk.plane.loop.call_soon(self.nobody.abort_with_exchange, "not_stored")
 
     def _release(self) -> None:
         """Let those who wait look again, one after the other at the next turn of the loop."""
@@ -299,6 +314,11 @@ class Fetch:
         for waiter in self.waiters:
             desk.plane.loop.call_soon(waiter.go_on)
         self.waiters.clear()
+
+
+def _is_known(exchange: "Exchange") -> bool:
+    """Say whether backends are told who the client is."""
+    return exchange.identity is not None or exchange.downstream.is_verified
 
 
 def _conditions(answer: Answer) -> bytes:

@@ -21,6 +21,7 @@ cdef class RouteCache:
     cdef readonly Copies copies
     cdef readonly object desk
     cdef readonly tuple fields
+    cdef readonly object own_fields
     cdef readonly object policy
     cdef readonly object purgers
 

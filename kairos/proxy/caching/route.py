@@ -10,7 +10,7 @@ from kairos.config.document import Route
 from kairos.config.policies import AccessList, Cache
 from kairos.errors import KairosError
 from kairos.filters import LocalReply
-from kairos.protocols.http1.fields import Copies
+from kairos.protocols.http1.fields import TOLD_BY_PROXIES, WRITTEN_FOR_BACKENDS, Copies
 from kairos.protocols.http1.forwarded import tells_https, told_host
 from kairos.protocols.http1.head import RequestHead, ResponseHead
 from kairos.proxy.caching import purge
@@ -26,6 +26,7 @@ from kairos.traffic.caching.keys import Keys, place, variant_key
 from kairos.traffic.caching.serving import Found, served
 from kairos.traffic.caching.store import Entry
 from kairos.traffic.caching.wishes import FACTS, NO_WISHES, NOTHING, Asked, Wishes, will_do, wishes
+from kairos.traffic.transform import request_fields
 
 if TYPE_CHECKING:
     from kairos.proxy.exchange import Exchange
@@ -39,6 +40,20 @@ CONDITIONS = (b"if-none-match", b"if-modified-since", b"range", b"if-range")
 """What a backend does not get of the client's, so that the answer is a whole one."""
 
 
+# What backends are told of a client by the gateway, so that answers do not vary by what the client sends. The scheme
+# and the host are in the key.
+_OURS = frozenset((*WRITTEN_FOR_BACKENDS, *TOLD_BY_PROXIES)) - {b"host", b"x-forwarded-host", b"x-forwarded-proto"}
+
+# Some backends believe in these that the request is another one than its first line says, whoever sends them,
+_OTHER_REQUEST = Fields(
+    (b"x-http-method", b"x-http-method-override", b"x-method-override", b"x-original-url", b"x-rewrite-url")
+)
+# and in these that it has come another way, which is up to the proxy before us.
+_OTHER_WAY = Fields(
+    (b"x-forwarded-prefix", b"x-forwarded-scheme", b"x-forwarded-server", b"x-forwarded-ssl", b"x-host", b"x-scheme")
+)
+
+
 class OnlyIfCached(KairosError):
     """The client wants a stored answer or none (RFC 9111 section 5.2.1.7)."""
 
@@ -49,16 +64,29 @@ class OnlyIfCached(KairosError):
 class RouteCache:
     """What a route stores and finds. `copies` are those of the route, for fetches whose answer is stored."""
 
-    __slots__ = ("_keys", "_store", "_tags", "copies", "desk", "fields", "policy", "purgers")
+    __slots__ = ("_keys", "_store", "_tags", "copies", "desk", "fields", "own_fields", "policy", "purgers")
 
-    def __init__(self, policy: Cache, desk: Desk, identity: bytes, copies: Copies) -> None:
-        """`identity` is the same for routes whose backends answer alike, and so after most reloads."""
+    def __init__(
+        self,
+        policy: Cache,
+        desk: Desk,
+        identity: bytes,
+        copies: Copies,
+        told: tuple[bytes, ...] = (),
+        looked_at: frozenset[bytes] = frozenset(),
+    ) -> None:
+        """`identity` is the same for routes whose backends answer alike, and so after most reloads.
+
+        `told` are the fields in which backends are told who was authenticated, `looked_at` those of requests on which
+        the route lets it depend how it changes an answer.
+        """
         self.policy = policy
         self.desk = desk
         self._store = desk.store
         self.copies = copies
         self.purgers = AccessControl([AccessList(policy.purge_from)]) if policy.purge_from else None
-        self.fields = tuple(name.encode() for name in policy.headers)
+        self.own_fields = _OURS.union(told)
+        self.fields = tuple(looked_at.union(name.encode() for name in policy.headers))
         self._keys = Keys(identity, policy.query, by_host=policy.by_host)
         self._tags = Fields((policy.tags_header.encode(),))
 
@@ -68,7 +96,7 @@ class RouteCache:
         False tells that it has been answered. `waited_until` is when its patience ends, 0 if it has not waited yet.
         """
         head = exchange.head
-        if head.body_length or (head.method != b"GET" and head.method != b"HEAD"):
+        if head.body_length or (head.method != b"GET" and head.method != b"HEAD") or exchange.upgrade is not None:
             return purge.answers(exchange, self) if head.method == b"PURGE" else bypass(exchange)
         facts = FACTS.values(head.raw)
         asked = None if facts == _NOTHING else Asked(*facts)
@@ -149,6 +177,8 @@ class RouteCache:
         """Do what is left to do if nothing is stored, or nothing that will do in any case."""
         asked, desk = fetch.asked, self.desk
         wanted = NO_WISHES
+        if _means_another(exchange):
+            return bypass(exchange)
         if asked is not None:
             if asked.is_for_origin:
                 return bypass(exchange)
@@ -205,6 +235,18 @@ def _first_piece(entry: Entry, offset: int, size: int) -> bytes | None:
         return None
 
 
+def _means_another(exchange: "Exchange") -> bool:
+    """Say whether a backend may take the request for another than the key says, so that its answer is for nobody else.
+
+    What is fresh may be the answer nevertheless: nobody is harmed by that.
+    """
+    raw = exchange.head.raw
+    if any(value is not None for value in _OTHER_REQUEST.values(raw)):
+        return True
+    is_trusted = exchange.downstream.client(exchange.snapshot).is_trusted
+    return not is_trusted and any(value is not None for value in _OTHER_WAY.values(raw))
+
+
 def bypass(exchange: "Exchange") -> bool:
     """Let a request pass that is none of the cache's business."""
     exchange.lines += b"Cache-Status: kairos; fwd=bypass\r\n"
@@ -212,8 +254,13 @@ def bypass(exchange: "Exchange") -> bool:
 
 
 
-def route_cache(route: Route, policy: Cache, desk: Desk, told: tuple[bytes, ...]) -> RouteCache:
-    """Make the cache of a route; `told` are the fields in which backends are told who was authenticated."""
+def route_cache(
+    route: Route, policy: Cache, desk: Desk, told: tuple[bytes, ...], left_out: tuple[bytes, ...] = ()
+) -> RouteCache:
+    """Make the cache of a route.
+
+    `told` are the fields in which backends are told who was authenticated, `left_out` others that they do not get.
+    """
     counts = (
         route.external_path,
         route.internal_path,
@@ -224,4 +271,6 @@ def route_cache(route: Route, policy: Cache, desk: Desk, told: tuple[bytes, ...]
         (policy.query, policy.headers, policy.by_host),
     )
     identity = blake2b(orjson.dumps(counts), digest_size=8).digest()
-    return RouteCache(policy, desk, identity, Copies((*told, *CONDITIONS)))
+    change = route.response_change
+    looked_at = frozenset() if change is None else request_fields(change)
+    return RouteCache(policy, desk, identity, Copies((*told, *left_out, *CONDITIONS)), told, looked_at)

@@ -10,7 +10,6 @@ from kairos.protocols.http1.head import RequestHead
 from kairos.traffic.caching.answers import Variants
 
 _PORT = re.compile(rb":[0-9]*\Z")
-_BLANKS = re.compile(rb"[ \t]*,[ \t]*")
 _SHORT = 128  # bytes: what is longer is not remembered
 _first = itemgetter(0)
 
@@ -27,7 +26,7 @@ class Keys:
     def __init__(self, identity: bytes, query: tuple[str, ...] | None, *, by_host: bool) -> None:
         self._http = identity + b"http "
         self._https = identity + b"https "
-        self._query = None if query is None else frozenset(name.encode() for name in query)
+        self._query = None if query is None else frozenset(_folded(name.encode()) for name in query)
         self._by_host = by_host
 
     def key(self, host: bytes, target: bytes, is_secure: bool) -> bytes:
@@ -56,7 +55,7 @@ def variant_key(variants: Variants, request: RequestHead) -> bytes:
 def normal_value(name: bytes, value: bytes) -> bytes:
     """Return a field's value in a form that is the same for values that mean the same (RFC 9111 section 4.1)."""
     if name != b"accept-encoding":
-        return _BLANKS.sub(b",", value)
+        return b",".join([member.strip(b" \t") for member in value.split(b",")])
     return _remembered(value) if len(value) <= _SHORT else _codings(value)
 
 
@@ -74,11 +73,26 @@ def _chosen(target: bytes, names: frozenset[bytes]) -> bytes:
     path, _, query = target.partition(b"?")
     if not query or not names:
         return path
-    pairs = [(name, pair) for pair in query.split(b"&") if (name := _name(pair)) in names]
+    pairs = [(name, pair) for pair in query.split(b"&") if (name := _name(pair, names)) in names]
     pairs.sort(key=_first)  # those of one name stay in their order
     return path + b"?" + b"&".join([pair for _, pair in pairs]) if pairs else path
 
 
-def _name(pair: bytes) -> bytes:
-    """Return the name of a parameter as a backend reads it: one that is written otherwise must not slip through."""
-    return unquote_to_bytes(pair.partition(b"=")[0].replace(b"+", b" "))
+def _name(pair: bytes, names: frozenset[bytes]) -> bytes | None:
+    """Return the name of a parameter as a backend reads it: one that is written otherwise must not slip through.
+
+    Some backends take a `;` for a separator too; of what it separates the first of `names` counts.
+    """
+    if b";" not in pair:
+        return _folded(pair)
+    return next((name for part in pair.split(b";") if (name := _folded(part)) in names), None)
+
+
+def _folded(pair: bytes) -> bytes:
+    """Return a name in a form that is the same for all those that some backend takes for the same.
+
+    Some know no case, some take `a[]`, `a[b]` and ` a` for `a`, or dots and blanks for underscores.
+    """
+    name = unquote_to_bytes(pair.partition(b"=")[0].replace(b"+", b" "))
+    name = name.lower().lstrip(b" \t\r\n\v\f").partition(b"[")[0]
+    return name.replace(b".", b"_").replace(b" ", b"_")

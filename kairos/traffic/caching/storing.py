@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kairos._speedups import FieldSet
 from kairos.config.policies import Cache
-from kairos.protocols.http1.fields import HOP_BY_HOP, TOLD_BY_PROXIES, WRITTEN_FOR_BACKENDS, copy_for
+from kairos.protocols.http1.fields import HOP_BY_HOP, copy_for
 from kairos.protocols.http1.head import UNTIL_CLOSE, RequestHead, ResponseHead
 from kairos.protocols.http1.serialize import status_line
 from kairos.traffic.caching.answers import Answer
@@ -24,14 +24,12 @@ _FACTS = FieldSet(
 _ASKED = FieldSet((b"cache-control", b"authorization"))
 # What is written for each client anew, or is about the message and not about what is in it.
 _NOT_KEPT = FieldSet((*HOP_BY_HOP, b"age", b"content-length", b"trailer", b"proxy-authenticate"))
-# RFC 9111 section 3.2: what a 304 says of these is about itself.
-_NOT_UPDATED = FieldSet((*_NOT_KEPT.names, b"content-encoding", b"content-range"))
+# RFC 9111 section 3.2: what a 304 says of these is about itself, or for its client alone.
+_NOT_UPDATED = FieldSet((*_NOT_KEPT.names, b"content-encoding", b"content-range", b"set-cookie"))
+# RFC 9111 section 3.5: what lets answers to requests with Authorization be stored.
+_FOR_ALL = frozenset((b"public", b"s-maxage", b"must-revalidate"))
 # RFC 9111 section 4.2.4: what forbids to send it when it is stale.
 _STRICT = frozenset((b"must-revalidate", b"proxy-revalidate", b"s-maxage"))
-
-# What backends get in these is the gateway's word, but variants are told apart by what the client has sent. Of host and
-# scheme the key knows.
-_UNSEEN = frozenset((*WRITTEN_FOR_BACKENDS, *TOLD_BY_PROXIES)) - {b"host", b"x-forwarded-host", b"x-forwarded-proto"}
 
 
 class Facts(NamedTuple):
@@ -85,10 +83,22 @@ def kept(
     return answer, varies
 
 
-def updated(answer: Answer, response: ResponseHead, policy: Cache, moments: Moments) -> Answer:
-    """Return a stored answer as a 304 has renewed it (RFC 9111 section 4.3.4); NotStored if it says not to keep it."""
+def updated(
+    answer: Answer, response: ResponseHead, policy: Cache, moments: Moments, *, is_private: bool = False
+) -> Answer:
+    """Return a stored answer as a 304 has renewed it (RFC 9111 section 4.3.4).
+
+    NotStored tells that it may not be kept, or if the 304 is for one client alone that it cannot be renewed by that.
+    """
     fresh = Facts(*_FACTS.values(response.raw))
-    lines = copy_for(response.raw, response.connection, _NOT_UPDATED).copy_without(response.raw, (), ())
+    if fresh.vary is not None and vary_fields(fresh.vary) != vary_fields(Facts(*_FACTS.values(answer.raw)).vary):
+        raise NotStored("vary")
+    usual = copy_for(response.raw, response.connection, _NOT_UPDATED)
+    restricted = directives(fresh.control)
+    for_some = (fields_named(restricted, b"private") or ()) + (fields_named(restricted, b"no-cache") or ())
+    if for_some:
+        usual = FieldSet(tuple(dict.fromkeys((*usual.names, *for_some))))
+    lines = usual.copy_without(response.raw, (), ())
     names = {line.partition(b":")[0].lower() for line in lines.split(b"\r\n") if line}
     raw = FieldSet(tuple(names)).copy_without(answer.raw, (status_line(answer.raw),), (lines, b"\r\n"))
     if fresh.date is None:
@@ -97,7 +107,20 @@ def updated(answer: Answer, response: ResponseHead, policy: Cache, moments: Mome
     said = directives(facts.control)
     if b"no-store" in said or (b"private" in said and fields_named(said, b"private") is None):
         raise NotStored("no-store")
+    if is_private and said.keys().isdisjoint(_FOR_ALL):
+        raise NotStored("authorization")
     return _dated(raw, answer.head.status, facts, said, policy, moments).completed(answer.size)
+
+
+def is_private(request: RequestHead, *, is_known: bool) -> bool:
+    """Say whether the answer to a request is for one client, unless it says otherwise."""
+    return is_known or _ASKED.values(request.raw)[1] is not None
+
+
+def cookies(response: ResponseHead) -> bytes:
+    """Return the lines of an answer that are for its client alone."""
+    lines = [line for line in response.raw.split(b"\r\n") if line[:11].lower() == b"set-cookie:"]
+    return b"".join(b"%b\r\n" % line for line in lines)
 
 
 def seen(response: ResponseHead) -> Answer:
@@ -112,7 +135,7 @@ def vary_fields(value: bytes | None) -> tuple[bytes, ...]:
     if value is None:
         return ()
     names = {name.strip(b" \t").lower() for name in value.split(b",")} - {b""}
-    if b"*" in names or names & _UNSEEN:
+    if b"*" in names:
         raise NotStored("vary")
     return tuple(sorted(names))
 
@@ -126,7 +149,7 @@ def _check(said: Directives, response: ResponseHead, facts: Facts, *, is_private
     for_one, for_checked = fields_named(said, b"private"), fields_named(said, b"no-cache")
     if b"private" in said and for_one is None:
         raise NotStored("private")
-    if is_private and said.keys().isdisjoint((b"public", b"s-maxage", b"must-revalidate")):
+    if is_private and said.keys().isdisjoint(_FOR_ALL):
         raise NotStored("authorization")
     dropped = (for_one or ()) + (for_checked or ())
     if facts.cookie is not None and b"set-cookie" not in dropped:
@@ -148,9 +171,7 @@ def _with_date(raw: bytes, moments: Moments) -> bytes:
     return b"%bDate: %b\r\n\r\n" % (raw[:-2], formatdate(moments.wall, usegmt=True).encode())
 
 
-def _dated(
-    raw: bytes, status: int, facts: Facts, said: Directives, policy: Cache, moments: Moments
-) -> Answer:
+def _dated(raw: bytes, status: int, facts: Facts, said: Directives, policy: Cache, moments: Moments) -> Answer:
     """Return the answer with its moments; NotStored if nobody says how long it is fresh."""
     born_at = moments.answered_at - initial_age(facts, moments)
     stale_at = born_at + _lifetime(said, status, facts, policy, moments)

@@ -191,6 +191,17 @@ def test_parameters_that_count_are_in_order(target: bytes) -> None:
     assert keys(("a", "b")).key(b"h", target, False) == keys().key(b"h", b"/x?a=1&a=0&b=2", False)
 
 
+@pytest.mark.parametrize(
+    "query", [b"id=2", b"ID=2", b"id[]=2", b"+id=2", b"%69d%5B0%5D=2", b"utm=1;id=2", b"a.b=2", b"a+b=2"]
+)
+def test_a_parameter_that_some_backend_reads_counts(query: bytes) -> None:
+    some = keys(("id", "a_b"))
+
+    assert query in some.key(b"h", b"/x?utm=1&" + query, False)
+    assert some.key(b"h", b"/x?" + query + b"&utm=1", False) == some.key(b"h", b"/x?" + query, False)
+    assert some.key(b"h", b"/x?" + query + b"0", False) != some.key(b"h", b"/x?" + query, False)
+
+
 def test_no_parameter_counts() -> None:
     assert keys(()).key(b"h", b"/x?a=1", False) == keys().key(b"h", b"/x", False)
 
@@ -206,6 +217,13 @@ def test_values_that_mean_the_same_are_the_same() -> None:
     assert normal_value(b"accept-encoding", one) == normal_value(b"accept-encoding", other)
     assert normal_value(b"accept-language", b"de ,en") == b"de,en"
     assert normal_value(b"accept-language", b"en,de") != b"de,en"
+
+
+def test_no_value_takes_long() -> None:
+    long = b"a" + b" " * 60_000 + b"b"
+
+    assert normal_value(b"accept-language", long) == long
+    assert normal_value(b"accept-encoding", long) == b"ab"
 
 
 def test_variants() -> None:
