@@ -184,7 +184,8 @@ class Handshake:
             self._downstream.secured()
         else:
             self._downstream.secured(self.server_name or "", lines_of(self.connection))
-        TlsTransport(self._plane.loop, self._socket, self.connection, self._peer).start(self._downstream)
+        transport = TlsTransport(self._plane.loop, self._socket, self.connection, self._peer, self._plane.resets)
+        transport.start(self._downstream)
 
     def _fail(self, error: OSError) -> None:
         self._handshakes.failed(self, error)
