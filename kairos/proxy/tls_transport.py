@@ -2,7 +2,7 @@
 
 How it works: OpenSSL holds the socket itself, so that one call reads a record, or encrypts and sends it. The loop only
 tells when the socket can be read, or written again after it was full; there is no copy between buffers, and no task.
-OpenSSL takes no more from the kernel than the record that it returns, so that the loop sees everything that is left. But
+OpenSSL takes no more from the kernel than the record that it returns, so that the loop sees all that is left. But
 libuv tells of a reset once, even if there is something to be read before it, and polls no more: others watch for that.
 """
 
