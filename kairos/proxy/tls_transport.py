@@ -223,7 +223,7 @@ class TlsTransport:
         """Read what is left, whether the loop tells of it or not: the connection is over."""
         self._is_reset = True
         if self._is_deaf:
-            self._finish(None)
+            self._discard()
         else:
             self._readable()
 
@@ -248,6 +248,8 @@ class TlsTransport:
 
     def _discard(self) -> None:
         """Read only so that the peer can go on to our end: nobody can decrypt any more what comes."""
+        if not self._is_reading or self._is_lost:
+            return
         try:
             data = self._socket.recv(4 * _RECORD_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -256,6 +258,8 @@ class TlsTransport:
             data = b""
         if not data:
             self._ended()
+        elif self._is_reset:
+            self._loop.call_soon(self._discard)
 
     # Writing.
 
