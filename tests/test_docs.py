@@ -1,6 +1,7 @@
 """The examples in the documentation do what they show."""
 
 import doctest
+import fcntl
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -62,9 +64,11 @@ CONFIGS = [pytest.param(block.text, id=str(block)) for block in blocks() if bloc
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """Run what `make run` runs."""
-    with Gateway(tmp_path_factory.mktemp("demo"), ROOT / "config.example.json", "--demo") as running:
-        yield running
+    """Run what `make run` runs. Its backends have fixed ports: another run of the tests has to wait."""
+    with (Path(gettempdir()) / "kairos-test-docs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with Gateway(tmp_path_factory.mktemp("demo"), ROOT / "config.example.json", "--demo") as running:
+            yield running
 
 
 @pytest.mark.tool("curl")

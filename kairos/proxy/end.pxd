@@ -49,7 +49,6 @@ cdef class End:
     @cython.locals(frames=Frames)
     cpdef finish(self, int code)
 
-    @cython.locals(frames=Frames)
     cpdef _say_goodbye(self)
 
     cpdef farewell_sent(self)

@@ -205,8 +205,6 @@ class End:
 
     def _say_goodbye(self) -> None:
         """Send the peer a Close."""
-        frames = cast("FrameScanner", self._frames)
-        frames.stops = frames.stops_at_pongs = False
         self.is_over = True
         self._send(close_frame(self._last_code, self._mask()))
         self.peer.farewell_sent()
@@ -222,6 +220,7 @@ class End:
         if frames is None or frames.fault == PROTOCOL_ERROR:
             return
         frames.accept_any_size()
+        frames.stops = frames.stops_at_pongs = False
         data = self._held + data
         self._held = data[frames.scan(data) :]
         self.close_if_answered()

@@ -194,7 +194,8 @@ class Handshake:
         if self.connection.session_reused:
             row.add(layout.TLS_RESUMED, 1)
         self._leave()
-        TlsTransport(self._plane.loop, self._socket, self.connection, self._peer).start(self._downstream)
+        transport = TlsTransport(self._plane.loop, self._socket, self.connection, self._peer, self._plane.resets)
+        transport.start(self._downstream)
 
     def _fail(self, error: OSError) -> None:
         self._handshakes.failed(self, error)

@@ -5,21 +5,24 @@ import select
 from collections.abc import Callable
 from contextlib import suppress
 
-_LEFT = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+LEFT = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR  # the peer has ended its side, or all is over
+RESET = select.EPOLLHUP | select.EPOLLERR  # all is over
 
 
 class Hangups:
-    """Watch connections that are paused.
+    """Watch connections for their end beside what the loop does with them.
 
     A paused transport does not look at its socket, so the end of the stream would be seen only after the pause. An
     epoll set of our own asks for that end and nothing else; it costs two system calls per pause.
     """
 
-    __slots__ = ("_epoll", "_left", "_loop")
+    __slots__ = ("_epoll", "_events", "_left", "_loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, events: int = LEFT) -> None:
+        """`events` are what counts as an end."""
         self._loop = loop
         self._epoll: select.epoll | None = None
+        self._events = events
         self._left: dict[int, Callable[[], None]] = {}
 
     def open(self) -> select.epoll:
@@ -29,9 +32,9 @@ class Hangups:
         return epoll
 
     def watch(self, fd: int, left: Callable[[], None]) -> None:
-        """Call `left` once if the peer of this socket ends its side or the connection breaks."""
+        """Call `left` once when the connection of this socket has come to its end."""
         epoll = self._epoll or self.open()
-        epoll.register(fd, _LEFT | select.EPOLLONESHOT)
+        epoll.register(fd, self._events | select.EPOLLONESHOT)
         self._left[fd] = left
 
     def forget(self, fd: int) -> None:

@@ -22,6 +22,7 @@ cdef class DataPlane:
     cdef public bint is_ready
     cdef public object limit_log
     cdef public object loop
+    cdef public object resets
     cdef public object retry_budget
     cdef public Cells row
     cdef public Snapshot snapshot

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kairos._speedups import coarse_time, uuid4
 from kairos.discovery.hosts import Hosts
-from kairos.proxy.hangups import Hangups
+from kairos.proxy.hangups import RESET, Hangups
 from kairos.proxy.limits import LimitLog
 from kairos.proxy.ticker import Ticker
 from kairos.resilience.retry import Budget
@@ -40,6 +40,7 @@ class DataPlane:
         "is_ready",
         "limit_log",
         "loop",
+        "resets",
         "retry_budget",
         "row",
         "snapshot",
@@ -68,7 +69,8 @@ class DataPlane:
         self.row = row
         self.started_clock = started_clock  # CLOCK_MONOTONIC, seconds
         self.ticker = Ticker(loop)
-        self.hangups = Hangups(loop)
+        self.hangups = Hangups(loop)  # of connections that are paused
+        self.resets = Hangups(loop, RESET)  # of those over TLS
         self.hosts = hosts or Hosts(loop)
         self.ticker.on_tick(self.hosts.refresh)
         self.access_log: AccessLog | None = None

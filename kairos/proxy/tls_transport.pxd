@@ -14,6 +14,7 @@ cdef class TlsTransport:
     cdef bint _is_full
     cdef bint _is_lost
     cdef bint _is_reading
+    cdef bint _is_reset
     cdef object _loop
     cdef Py_ssize_t _low
     cdef object _peer
@@ -21,6 +22,7 @@ cdef class TlsTransport:
     cdef object _read
     cdef bint _read_waits
     cdef object _received
+    cdef object _resets
     cdef object _socket
     cdef object _ssl
     cdef list _waiting

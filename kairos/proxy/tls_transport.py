@@ -2,13 +2,17 @@
 
 How it works: OpenSSL holds the socket itself, so that one call reads a record, or encrypts and sends it. The loop only
 tells when the socket can be read, or written again after it was full; there is no copy between buffers, and no task.
-OpenSSL takes no more from the kernel than the record that it returns, so that the loop sees everything that is left.
+OpenSSL takes no more from the kernel than the record that it returns, so that the loop sees all that is left. But
+libuv tells of a reset once, even if there is something to be read before it, and polls no more: others watch for that.
 """
 
 import asyncio
 import socket
 from ssl import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kairos.proxy.hangups import Hangups
 
 RECORD_BYTES = 16 << 10  # RFC 8446 section 5.1: the most that one record carries
 RECORDS = 4  # read before others get their turn
@@ -31,6 +35,7 @@ class TlsTransport:
         "_is_full",
         "_is_lost",
         "_is_reading",
+        "_is_reset",
         "_loop",
         "_low",
         "_peer",
@@ -38,6 +43,7 @@ class TlsTransport:
         "_read",
         "_read_waits",
         "_received",
+        "_resets",
         "_socket",
         "_ssl",
         "_waiting",
@@ -45,8 +51,18 @@ class TlsTransport:
         "_write",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, connection: Any, peer: object) -> None:
-        """Do nothing before `start`. `connection` is OpenSSL's, `peer` the address of the other end."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        connection: Any,
+        peer: object,
+        resets: "Hangups | None" = None,
+    ) -> None:
+        """Do nothing before `start`. `connection` is OpenSSL's, `peer` the address of the other end.
+
+        `resets` watch for what the loop may not tell; asyncio's own needs none.
+        """
         self._loop = loop
         self._socket = sock
         self._fd = sock.fileno()
@@ -56,12 +72,14 @@ class TlsTransport:
         self._write = connection.write
         self._protocol: Any = None
         self._received: Any = None
+        self._resets = resets
         self._high, self._low = BUFFER_HIGH, BUFFER_LOW
         self._end = _OPEN
         self._is_deaf = False  # OpenSSL reads nothing more
         self._is_full = False
         self._is_lost = False
         self._is_reading = True
+        self._is_reset = False
         self._read_waits = False  # OpenSSL has to write before it can read
         self._waiting: list[memoryview] = []  # what the kernel has not taken yet
         self._waiting_bytes = 0
@@ -70,8 +88,12 @@ class TlsTransport:
         """Hand the connection to its protocol, and read."""
         self.set_protocol(protocol)
         protocol.connection_made(self)
-        if self._is_reading and not self._is_lost:
+        if self._is_lost:
+            return
+        if self._is_reading:
             self._loop.add_reader(self._fd, self._readable)
+        if self._resets is not None:
+            self._resets.watch(self._fd, self._reset)
 
     # What asyncio's transports have.
 
@@ -196,8 +218,18 @@ class TlsTransport:
             except Exception as error:
                 self._finish(error)  # nobody knows what state the protocol is in
                 raise  # a defect: the loop's exception handler logs it
-            if size < _RECORD_BYTES:
+            if size < _RECORD_BYTES and not self._is_reset:
                 return
+        if self._is_reset:
+            self._loop.call_soon(self._readable)
+
+    def _reset(self) -> None:
+        """Read what is left, whether the loop tells of it or not: the connection is over."""
+        self._is_reset = True
+        if self._is_deaf:
+            self._discard()
+        else:
+            self._readable()
 
     def _read_after_writing(self) -> None:
         """Let OpenSSL write first, which it wants in the middle of a read if the peer asks for new keys."""
@@ -220,6 +252,8 @@ class TlsTransport:
 
     def _discard(self) -> None:
         """Read only so that the peer can go on to our end: nobody can decrypt any more what comes."""
+        if not self._is_reading or self._is_lost:
+            return
         try:
             data = self._socket.recv(4 * _RECORD_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -228,6 +262,8 @@ class TlsTransport:
             data = b""
         if not data:
             self._ended()
+        elif self._is_reset:
+            self._loop.call_soon(self._discard)
 
     # Writing.
 
@@ -307,6 +343,8 @@ class TlsTransport:
         self._is_lost = True
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
+        if self._resets is not None:
+            self._resets.forget(self._fd)
         self._waiting.clear()
         self._waiting_bytes = 0
         self._loop.call_soon(self._lose, error)

@@ -74,6 +74,7 @@ cdef class Upstream:
     @cython.locals(left=Py_ssize_t)
     cpdef _read_body(self, bytes data)
 
+    @cython.locals(exchange=Exchange)
     cpdef _pass_on(self, bytes body)
 
     @cython.locals(exchange=Exchange, is_clean=bint)

@@ -436,8 +436,9 @@ class Upstream:
 
     def _pass_on(self, body: bytes) -> None:
         self._moved_at = self._plane.ticker.now
-        if self._exchange is not None:
-            self._exchange.response_body(body)
+        exchange = self._exchange  # so that it is there to the end of the call, in which it may let go of us
+        if exchange is not None:
+            exchange.response_body(body)
 
     def _finish(self, body: bytes, overlong: bool = False, trailers: list[tuple[bytes, bytes]] | None = None) -> None:
         """End the response. The connection is given back first, so that the client's next request finds it."""

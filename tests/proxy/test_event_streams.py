@@ -153,6 +153,23 @@ def test_the_part_that_was_sent_is_not_stored(world: World, server: Server) -> N
     assert len(server.connections) == 2
 
 
+def test_one_that_nobody_waits_for_ends_as_well(world: World, server: Server) -> None:
+    world.configure(world.route("/{rest...}", server, cache=Cache(stale_while_revalidate=60.0)))
+    client, stored = world.client(), b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok"
+    client.sends(GET)
+    server.connection.sends(stored)
+    assert b"; stored" in client.receives()
+    world.pass_time(61)
+    world.plane.is_draining = True
+    client.sends(GET)
+    assert b"; hit" in client.receives()
+
+    server.connection.sends(UNTIL_CLOSE + b"data: 2\n\n")
+
+    assert not server.connection.is_open
+    assert world.plane.in_flight == 0
+
+
 def test_the_counters_know_it_as_one_answer(world: World, streaming: Peer) -> None:
     drain(world)
 

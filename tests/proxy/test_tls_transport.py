@@ -13,6 +13,7 @@ import uvloop
 
 from kairos.config.pairs import Pair
 from kairos.proxy import openssl
+from kairos.proxy.hangups import RESET, Hangups
 from kairos.proxy.identities import Identities, TlsRules
 from kairos.proxy.tls_transport import RECORD_BYTES, TlsTransport
 from tests import certificates
@@ -128,13 +129,15 @@ async def connection(identities: Identities, small: bool = False) -> AsyncIterat
         except ssl.SSLWantReadError:
             await asyncio.sleep(0.001)
     client, recorder = Client(await waiting), Recorder()
-    TlsTransport(loop, ours, server, ("192.0.2.1", 1)).start(recorder)
+    resets = Hangups(loop, RESET)
+    TlsTransport(loop, ours, server, ("192.0.2.1", 1), resets).start(recorder)
     try:
         yield recorder, client
     finally:
         client.sock.close()
         recorder.transport.abort()
         await recorder.lost.wait()
+        resets.close()
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -374,6 +377,21 @@ def test_a_peer_that_is_gone_is_an_error_and_no_more(loop: asyncio.AbstractEvent
             assert isinstance(recorder.error, OSError)
             recorder.transport.resume_reading()
             recorder.transport.close()
+
+    loop.run_until_complete(scenario())
+
+
+def test_a_reset_is_told_although_something_came_before_it(
+    loop: asyncio.AbstractEventLoop, identities: Identities
+) -> None:
+    async def scenario() -> None:
+        async with connection(identities) as (recorder, client):
+            recorder.transport.write(b"never read, and so the end is a reset")
+            client.sock.sendall(b"some, ")
+            client.sock.sendall(b"and the last")
+            client.sock.close()
+            await recorder.lost.wait()
+            assert recorder.received == b"some, and the last"
 
     loop.run_until_complete(scenario())
 

@@ -273,6 +273,20 @@ class TestFaults:
 
         assert pair.client.receives() == answer + frame(CLOSE, b"\x03\xea")
 
+    def test_an_answer_is_found_also_when_there_is_nobody_for_the_rest_of_the_frame(
+        self, world: World, pair: Pair
+    ) -> None:
+        data = client_frame(BINARY, b"hello")
+        pair.client.sends(data[:-2])
+        next(iter(world.plane.tunnels)).close(1001)
+        assert pair.client_sees() == [GOING_AWAY]
+        pair.backend.resets()
+
+        pair.client.sends(data[-2:] + client_frame(CLOSE, b"\x03\xe9"))
+
+        assert pair.client.is_lost
+        assert not pair.client.transport.is_aborted
+
     def test_and_no_longer(self, world: World, pair: Pair) -> None:
         pair.backend.sends(frame(TEXT, b"a long answer")[:5])
         pair.client.sends(OUT_OF_PLACE)

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from kairos.config.document import Concurrency, Retry
-from kairos.config.policies import AccessList, Cors, WebSocket
+from kairos.config.policies import AccessList, Cache, Cors, WebSocket
 from kairos.proxy.access_log import AccessLog
 from kairos.shm import layout
 from tests.proxy.messages import GET, OK, error_of
@@ -289,6 +289,21 @@ class TestOtherUpgrades:
         client.sends(OTHER.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 4\r\n\r\n") + b"bo")
         server.connection.sends(OTHER_AGREED)
         assert asked(client, b"")[1] == "upgrade_not_agreed"
+
+    def test_it_is_none_of_the_cache_s_business(self, world: World, server: Server) -> None:
+        configure(world, server, protocol="http", cache=Cache())
+        reader = world.client()
+        reader.sends(CHAT)
+        server.connection.sends(OK.replace(b"\r\n\r\n", b"\r\nCache-Control: max-age=60\r\n\r\n"))
+        assert b"; stored" in reader.receives()
+
+        first = Pair(world, server)  # although there is an answer that would do for a plain request
+        others = [world.client(), world.client()]
+        for other in others:
+            other.sends(HANDSHAKE)
+
+        assert b"Cache-Status: kairos; fwd=bypass" in first.answer
+        assert sum(b"GET /chat" in peer.receives() for peer in server.connections) == 2  # none waits for the other
 
     def test_a_route_without_upgrades_does_as_if_nobody_asked(self, world: World, server: Server) -> None:
         world.configure(world.route("/chat", server))

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from kairos.workers.inherited import Inherited
 def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
     """Two listening sockets and a connected one, in descriptors that follow each other."""
     mine = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0)), socket.socket()]
-    first = 700
+    first = max(int(fd.name) for fd in Path("/proc/self/fd").iterdir()) + 1
     for number, sock in enumerate(mine):
         os.dup2(sock.fileno(), first + number)
     monkeypatch.setattr(inherited, "FIRST_FD", first)

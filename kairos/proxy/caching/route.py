@@ -96,7 +96,8 @@ class RouteCache:
         False tells that it has been answered. `waited_until` is when its patience ends, 0 if it has not waited yet.
         """
         head = exchange.head
-        if head.body_length or (head.method != b"GET" and head.method != b"HEAD") or exchange.upgrade is not None:
+        is_get = head.method == b"GET" or head.method == b"HEAD"
+        if head.body_length or not is_get or exchange.upgrade is not None:
             return purge.answers(exchange, self) if head.method == b"PURGE" else bypass(exchange)
         facts = FACTS.values(head.raw)
         asked = None if facts == _NOTHING else Asked(*facts)

@@ -6,6 +6,7 @@ import pytest
 
 from kairos.config.policies import Cache, Compression
 from kairos.config.transformations import JsonBody, JsonRule, Transformation
+from kairos.shm import layout
 from tests.decoding import decoded
 from tests.proxy.caching.conftest import Site, answer
 from tests.proxy.messages import unchunked
@@ -92,3 +93,20 @@ def test_a_stored_answer_stands_in_for_one_that_breaks_off_while_it_is_held(
     sent = site.client.receives()
     assert b"fwd=stale" in sent
     assert body_of(sent) == b'{"a":1,"by":"kairos"}'
+
+
+def test_what_is_fetched_in_the_background_is_compressed_for_nobody(
+    world: World, open_site: Callable[..., Site]
+) -> None:
+    site = open_site(Cache(stale_while_revalidate=60.0), compression=Compression())
+    site.stores(FRESH, TEXT, body=LONG)
+    world.pass_time(60)
+    assert b"Content-Encoding: br" in site.get("/a", "Accept-Encoding: br")
+    assert site.asked() != b""
+
+    world.threads.is_slow = True
+    site.server.connection.sends(answer(FRESH, TEXT, body=LONG))
+
+    assert not world.threads.waiting
+    assert world.count(layout.IN_FLIGHT) == 0
+    assert world.plane.in_flight == 0
