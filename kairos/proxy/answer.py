@@ -42,7 +42,7 @@ class Answer:
         if head.is_event_stream and head.body_length < 0 and CONTENT_CODING.values(head.raw)[0] is None:
             self.events = EventStream()
         self._encoding: Encoding | None = None
-        if exchange.route.compressor is not None and exchange.downstream.serves(exchange):  # else for the cache alone
+        if exchange.route.compressor is not None and not exchange.downstream.is_nobody:
             head, self._encoding = encoded(exchange.route.compressor, exchange.head, head)
         if self._encoding is None:
             self.frame(exchange, head)

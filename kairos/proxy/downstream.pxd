@@ -39,6 +39,7 @@ cdef class Downstream:
     cdef public double deadline
     cdef readonly bint has_certificate
     cdef readonly bint is_full
+    cdef readonly bint is_nobody
     cdef readonly bint is_secure
     cdef readonly bint is_verified
     cdef readonly ListenerOptions listener

@@ -67,6 +67,7 @@ class Downstream:
         "deadline",
         "has_certificate",
         "is_full",
+        "is_nobody",
         "is_secure",
         "is_verified",
         "listener",
@@ -88,6 +89,7 @@ class Downstream:
         self._certificate = b""  # what backends are told of the client's
         self.has_certificate = False  # or none, where one was asked for
         self.is_verified = False  # it has shown one
+        self.is_nobody = False  # what is asked for is for the cache alone
         self._client: Client | None = None
         self._exchange: Exchange | None = None
         self._fd = -1
@@ -200,6 +202,7 @@ class Downstream:
         """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
         self._transport = transport
         self._send = transport.write
+        self.is_nobody = True
         self.address, self.is_secure, self._told = client.address, client.is_secure, client._told  # noqa: SLF001
         self._certificate, self.has_certificate = client._certificate, client.has_certificate  # noqa: SLF001
         self.is_verified = client.is_verified

@@ -144,9 +144,7 @@ class RouteCache:
         """Return what a purge calls the answers of a path."""
         return place(host, path) if self.policy.by_host else path
 
-    def serve(
-        self, exchange: "Exchange", entry: Entry, answer: Answer, asked: Asked | None, status: bytes
-    ) -> bool:
+    def serve(self, exchange: "Exchange", entry: Entry, answer: Answer, asked: Asked | None, status: bytes) -> bool:
         """Send a stored answer; False if it cannot be read, and then nothing has been sent.
 
         `status` is what Cache-Status says of it (RFC 9211).
@@ -201,9 +199,7 @@ class RouteCache:
             desk.leads[fetch.key].waiters.append(waiter)
         return True
 
-    def _uses_stored(
-        self, exchange: "Exchange", fetch: Fetch, now: float, wanted: Wishes, waited_until: float
-    ) -> bool:
+    def _uses_stored(self, exchange: "Exchange", fetch: Fetch, now: float, wanted: Wishes, waited_until: float) -> bool:
         """Answer with what is stored, if this request may have it although it is stale; say whether it has."""
         found, desk = fetch.found, self.desk
         if found is None:
@@ -252,7 +248,6 @@ def bypass(exchange: "Exchange") -> bool:
     """Let a request pass that is none of the cache's business."""
     exchange.lines += b"Cache-Status: kairos; fwd=bypass\r\n"
     return True
-
 
 
 def route_cache(
