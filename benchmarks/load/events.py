@@ -17,7 +17,7 @@ from benchmarks.load.errors import LoadError
 from benchmarks.load.gateway import Gateway, router
 from benchmarks.load.helper import Helper, orders
 from benchmarks.load.options import positive
-from benchmarks.load.origin import BACKLOG
+from benchmarks.load.origin import serve
 from benchmarks.load.policies import POLICIES, credentials, fields, together
 from benchmarks.load.programs import HOST
 
@@ -138,16 +138,7 @@ def row(what: str, delays: list[int]) -> list[str]:
 
 
 def _run_source(pipe: Connection) -> None:
-    uvloop.run(_serve(pipe))
-
-
-async def _serve(pipe: Connection) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Stream, HOST, 0, backlog=BACKLOG)
-    end = asyncio.Event()
-    loop.add_reader(pipe.fileno(), end.set)  # nobody orders anything: what can be read is the end
-    pipe.send(server.sockets[0].getsockname()[1])
-    await end.wait()
+    uvloop.run(serve(pipe, Stream))
 
 
 def _run_listeners(pipe: Connection) -> None:

@@ -1,6 +1,7 @@
 """A backend that can answer very many requests late: all at once, some time after the last of them has come."""
 
 import asyncio
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Self, cast
 
@@ -72,13 +73,14 @@ class Conversation(asyncio.Protocol):
 
 
 def _run(pipe: Connection, together: int, delay: float) -> None:
-    uvloop.run(_serve(pipe, together, delay))
-
-
-async def _serve(pipe: Connection, together: int, delay: float) -> None:
     gate = Gate(together, delay)
+    uvloop.run(serve(pipe, lambda: Conversation(gate)))
+
+
+async def serve(pipe: Connection, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+    """Serve on a port of this machine, which is sent over the pipe, until the pipe is closed."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Conversation(gate), HOST, 0, backlog=BACKLOG)
+    server = await loop.create_server(protocol, HOST, 0, backlog=BACKLOG)
     end = asyncio.Event()
     loop.add_reader(pipe.fileno(), end.set)  # nobody orders anything: what can be read is the end
     pipe.send(server.sockets[0].getsockname()[1])

@@ -15,7 +15,7 @@ from benchmarks.load.clients import PER_ADDRESS, connect
 from benchmarks.load.errors import LoadError
 from benchmarks.load.gateway import ECHO_PATH
 from benchmarks.load.helper import Helper, orders
-from benchmarks.load.origin import BACKLOG
+from benchmarks.load.origin import serve
 from benchmarks.load.programs import HOST
 from benchmarks.load.wrk import Report
 
@@ -210,16 +210,7 @@ def agreement(head: bytes) -> bytes:
 
 def _run_origin(pipe: Connection, cpu: int | None) -> None:
     _pin(cpu)
-    uvloop.run(_serve(pipe))
-
-
-async def _serve(pipe: Connection) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Conversation, HOST, 0, backlog=BACKLOG)
-    end = asyncio.Event()
-    loop.add_reader(pipe.fileno(), end.set)  # nobody orders anything: what can be read is the end
-    pipe.send(server.sockets[0].getsockname()[1])
-    await end.wait()
+    uvloop.run(serve(pipe, Conversation))
 
 
 def _run_clients(pipe: Connection, port: int, cpu: int | None) -> None:

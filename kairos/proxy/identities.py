@@ -6,10 +6,12 @@ after a change of certificates. As soon as the client has said which name it wan
 context of that name. Those are made anew with each change and replaced all at once; a connection keeps its own.
 """
 
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from typing import Any, Protocol, Self
 
@@ -29,6 +31,8 @@ CIPHERS = (
 _ENDS_MAY_BE_SILENT = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # of OpenSSL 3
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 VERIFY = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+
+_log = logging.getLogger("kairos.tls")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -118,7 +122,8 @@ class Identities:
         """
         begin: Any = self.context._wrap_socket  # type: ignore[attr-defined] # noqa: SLF001
         connection = begin(sock, True, None, owner=handshake, session=None)
-        take_turns(connection, self.context)
+        if not take_turns(connection, self.context):
+            _tell_that_reads_may_be_long()
         return connection
 
     def of(self, name: str | None) -> ssl.SSLContext | None:
@@ -136,6 +141,13 @@ class Identities:
         context = self.of(name)
         if context is not None:
             handshake.connection.context = context
+
+
+@cache
+def _tell_that_reads_may_be_long() -> None:
+    _log.warning(
+        "this Python does not let OpenSSL come back early: clients that only send new keys can hold a worker up"
+    )
 
 
 def _context(choose: Callable[[Any, Any, ssl.SSLContext], None] | None = None) -> ssl.SSLContext:

@@ -1,5 +1,6 @@
 """Which certificate is shown to whom."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kairos.config.pairs import Pair
+from kairos.proxy import identities as module
 from kairos.proxy.identities import Identities, TlsRules
 from tests import certificates
 
@@ -145,3 +147,21 @@ def test_the_order_of_ciphers_is_that_of_the_config_or_of_the_client(identities:
     assert chosen() == one
     assert chosen(two, one) == two
     assert chosen() == one
+
+
+class Begun:
+    """A handshake that has begun."""
+
+    server_name: str | None = None
+
+
+def test_a_python_that_cannot_be_told_to_come_back_early_is_told_of_once(
+    identities: Identities, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    module._tell_that_reads_may_be_long.cache_clear()
+    for can, lines in ((True, 0), (False, 1), (False, 1)):
+        monkeypatch.setattr(module, "take_turns", lambda *_, can=can: can)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            identities.begin(ours, Begun())  # type: ignore[arg-type]
+        assert [record.levelname for record in caplog.records] == ["WARNING"] * lines

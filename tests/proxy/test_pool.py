@@ -271,6 +271,8 @@ def test_opens_a_connection_over_ipv6(run: Any, real: DataPlane) -> None:
             (await pool_to(real, sock).connect(CONNECT_SECONDS)).abort()
 
         run(scenario())
+        assert real.row.load(layout.UPSTREAM_CONNECTS) == 1
+        assert real.row.load(layout.UPSTREAM_FAILURES) == 0
 
 
 def test_a_backend_that_does_not_speak_tls(run: Any, real: DataPlane, listening: socket.socket) -> None:

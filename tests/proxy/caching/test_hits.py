@@ -181,6 +181,9 @@ def test_who_leaves_in_the_middle_of_a_large_body_leaves_nothing(site: Site) -> 
 
     site.client.resets()
 
+    assert site.world.plane.in_flight == 0
+    assert not site.world.plane.downstreams
+
 
 def test_what_cannot_be_read_is_fetched_again(site: Site) -> None:
     site.world.store.large = 1
