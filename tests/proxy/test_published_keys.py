@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -209,7 +210,10 @@ class TestFetching:
             await self.tick(fetcher, 600.0)
             assert knows(keys, "one")  # the new set was none
             assert threading.get_ident() not in asked
+            left = weakref.ref(keys)
             del keys
+            while left() is not None:  # the thread has yet to let go of it
+                await asyncio.sleep(0.001)
             await self.tick(fetcher, 5000.0)
 
         asyncio.run(story())
