@@ -88,7 +88,7 @@ class Gateway:
         self._plane.ticker.on_tick(self._checker.tick)
         self._plane.ticker.start()
         self._plane.hangups.open()
-        self._plane.resets.open()
+        self._plane.poller.open()
 
     def _open_store(self, slot: int, settings: CacheStore) -> FileStore:
         base = base_directory(Path(gettempdir())) if settings.directory is None else Path(settings.directory)
@@ -194,7 +194,7 @@ class Gateway:
         plane.hosts.stop()
         plane.ticker.stop()
         plane.hangups.close()
-        plane.resets.close()
+        plane.poller.close()
         self._switch_access_log(None)
 
     def _is_serving(self) -> bool:

@@ -60,6 +60,7 @@ PROXY = """\
     }}
     server {{
         listen {host}:{port} backlog=4096 {tls};
+        server_name {host};  # which the origin is told if a client names no host
         location /echo {{
             proxy_pass http://{host}:{echo};
             proxy_http_version 1.1;

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kairos._speedups._path_py import normal_path
     from kairos._speedups._rendezvous_py import ranking
     from kairos._speedups._siphash_py import siphash13
+    from kairos._speedups._sockets_py import accept_one, send_now
+    from kairos._speedups._ssl_handles_py import Functions, handle_of
 
     COMPILED: bool
 else:
@@ -31,6 +33,8 @@ else:
         from kairos._speedups.path import normal_path
         from kairos._speedups.rendezvous import ranking
         from kairos._speedups.siphash import siphash13
+        from kairos._speedups.sockets import accept_one, send_now
+        from kairos._speedups.ssl_handles import Functions, handle_of
 
         COMPILED = True
     except ImportError:
@@ -44,6 +48,8 @@ else:
         from kairos._speedups._path_py import normal_path
         from kairos._speedups._rendezvous_py import ranking
         from kairos._speedups._siphash_py import siphash13
+        from kairos._speedups._sockets_py import accept_one, send_now
+        from kairos._speedups._ssl_handles_py import Functions, handle_of
 
         COMPILED = False
 
@@ -53,10 +59,13 @@ __all__ = [
     "STRIPES",
     "Cells",
     "FieldSet",
+    "Functions",
     "GuardedCells",
     "Mark",
+    "accept_one",
     "coarse_time",
     "count_lines",
+    "handle_of",
     "head_end",
     "keep_freed_memory",
     "mark",
@@ -64,6 +73,7 @@ __all__ = [
     "plain_request",
     "plain_response",
     "ranking",
+    "send_now",
     "siphash13",
     "uuid4",
 ]

@@ -87,7 +87,7 @@ class Answer:
         return data if self._head is None else self._with_head(exchange, data)
 
     def _with_head(self, exchange: "Exchange", data: bytes) -> bytes:
-        head = cast("ResponseHead", self._head)
+        head: ResponseHead = self._head  # type: ignore[assignment]
         self._head = None
         date = b"" if head.has_date else exchange.downstream.plane.ticker.date_line
         coding = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""

@@ -31,4 +31,6 @@ cdef class Attempts:
 
     cpdef accepted(self)
     cpdef end(self, double now)
+
+    @cython.locals(target=Target)
     cdef _settle(self, double now)

@@ -77,7 +77,7 @@ class Attempts:
 
     def answered(self, now: float, status: int) -> None:
         """Note that the backend has begun to answer. Whether it answers to the end is seen when the exchange ends."""
-        target = cast("Target", self.target)
+        target: Target = self.target  # type: ignore[assignment]
         if target.counts_status is not None and status in target.counts_status:
             target.failed(now, self._is_probe, f"status {status}")
             self._is_probe = False
@@ -131,8 +131,9 @@ class Attempts:
 
     def _settle(self, now: float) -> None:
         """Report how the attempt went that is over; if it has told nothing, another request may be the probe."""
+        target: Target = self.target  # type: ignore[assignment]
         if self._is_answered:
-            cast("Target", self.target).succeeded(now, self._is_probe)
+            target.succeeded(now, self._is_probe)
         elif self._is_probe:
-            cast("Target", self.target).abandoned()
+            target.abandoned()
         self._is_answered = self._is_probe = False

@@ -471,7 +471,9 @@ class Downstream:
             self.resume_reading()
         self._is_closing = True
         self._progress = Progress(LINGER_SECONDS if lingers else CLOSE_SECONDS, 0)
-        delivered = limits.delivered(self._written, self._transport, self._fd)
+        delivered = self._written  # and if nothing waits, the connection is gone in a moment
+        if lingers or self._transport.get_write_buffer_size():
+            delivered = limits.delivered(self._written, self._transport, self._fd)
         self.deadline = self._progress.begin(now, delivered)
         if lingers:
             self._transport.write_eof()

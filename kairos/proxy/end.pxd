@@ -1,6 +1,7 @@
 cimport cython
 
 from kairos._speedups.cells cimport Cells
+from kairos._speedups.sockets cimport send_now
 from kairos.protocols.websocket.frames cimport Frames
 from kairos.proxy.ticker cimport Ticker
 
@@ -10,13 +11,14 @@ cdef Py_ssize_t _MESSAGES_IN, _MESSAGES_OUT
 
 @cython.final
 cdef class End:
+    cdef int _fd
     cdef Frames _frames
     cdef bytes _held
+    cdef bint _is_behind
     cdef bint _is_client
     cdef bint _is_plain
     cdef int _last_code
     cdef Cells _row
-    cdef object _send
     cdef Ticker _ticker
     cdef object _tunnel
     cdef Py_ssize_t _unsent
@@ -31,8 +33,8 @@ cdef class End:
     cdef readonly double pinged_at
     cdef readonly object transport
 
-    @cython.locals(peer=End)
-    cdef _begin(self, object write)
+    @cython.locals(sent=Py_ssize_t)
+    cpdef write(self, bytes data)
 
     @cython.locals(frames=Frames, size=Py_ssize_t)
     cpdef data_received(self, bytes data)

@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from kairos._speedups import send_now
 from kairos.config.policies import WebSocket
 from kairos.protocols.websocket.control import close_frame, payload_of, ping_frame
 from kairos.protocols.websocket.frames import PROTOCOL_ERROR
@@ -31,16 +31,20 @@ class End:
     (`_is_plain` is False) it goes the long way: a header that has not arrived as a whole is held back, a Pong for us is
     taken out, a frame of our own waits for the end of the one that is under way. A stream that `is_over` has had its
     last frame, a Close; what still arrives is read only to find the Close that answers ours.
+
+    What the socket takes at once is sent past the transport. That is safe while nothing waits there, and as long as
+    nobody has told it to end: a transport closes its socket only after it has called `connection_lost`.
     """
 
     __slots__ = (
+        "_fd",
         "_frames",
         "_held",
+        "_is_behind",
         "_is_client",
         "_is_plain",
         "_last_code",
         "_row",
-        "_send",
         "_ticker",
         "_tunnel",
         "_unsent",
@@ -58,14 +62,15 @@ class End:
 
     peer: "End"
     transport: asyncio.Transport
-    _send: Callable[[bytes], None]  # writes to the peer
 
     def __init__(self, tunnel: "Tunnel", plane: "DataPlane", frames: FrameScanner | None, *, is_client: bool) -> None:
         """`frames` follows what arrives here; None if that is no WebSocket."""
         self._tunnel = tunnel
         self._row = plane.row
         self._ticker = plane.ticker
+        self._fd = -1  # of the socket, while it may be written to
         self._frames = frames
+        self._is_behind = True  # something may wait in the transport
         self._is_client = is_client
         self._held = b""  # the beginning of a frame that cannot be passed on yet
         self._is_plain = True
@@ -84,12 +89,20 @@ class End:
         """Take the connection over."""
         self.peer = peer
         self.transport = transport
-        self._begin(transport.write)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and transport.get_extra_info("ssl_object") is None:
+            self._fd = sock.fileno()
+        transport.set_protocol(cast("asyncio.Protocol", self))
 
-    def _begin(self, write: Callable[[bytes], None]) -> None:
-        peer = self.peer  # with its type when compiled
-        peer._send = write  # noqa: SLF001 (of the same class)
-        self.transport.set_protocol(cast("asyncio.Protocol", self))
+    def write(self, data: bytes) -> None:
+        """Send to the other side of this connection."""
+        sent = 0
+        if self._fd >= 0 and not (self._is_behind and self.transport.get_write_buffer_size()):
+            sent = send_now(self._fd, data)
+            self._is_behind = sent < len(data)
+            if not self._is_behind:
+                return
+        self.transport.write(data[sent:])
 
     # What the event loop calls.
 
@@ -101,7 +114,7 @@ class End:
             return
         if frames is None:
             self.moved_at = self._ticker.now
-            self._send(data)
+            self.peer.write(data)
             self._row.add(_BYTES_IN if self._is_client else _BYTES_OUT, len(data))
             return
         size = frames.scan(data)
@@ -114,13 +127,14 @@ class End:
         """Pass the end of a stream on: the other one may go on (RFC 9293 section 3.6)."""
         self.has_ended = True
         if self._held and not self.is_over:
-            self._send(self._held)
+            self.peer.write(self._held)
             self._held = b""
         return self._tunnel.ended(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the other connection too."""
         self.is_lost = self.has_ended = True
+        self._fd = -1
         self._tunnel.lost(self)
 
     def pause_writing(self) -> None:
@@ -144,7 +158,7 @@ class End:
     def _pass(self, data: bytes) -> None:
         """Write whole frames, or parts of data frames, to the peer; and count them."""
         self.moved_at = self._ticker.now
-        self._send(data)
+        self.peer.write(data)
         frames: FrameScanner = self._frames  # type: ignore[assignment]
         self._row.add(_BYTES_IN if self._is_client else _BYTES_OUT, len(data))
         if frames.messages:
@@ -206,7 +220,7 @@ class End:
     def _say_goodbye(self) -> None:
         """Send the peer a Close."""
         self.is_over = True
-        self._send(close_frame(self._last_code, self._mask()))
+        self.peer.write(close_frame(self._last_code, self._mask()))
         self.peer.farewell_sent()
 
     def farewell_sent(self) -> None:
@@ -238,6 +252,7 @@ class End:
         """Let the other side of this connection know that nothing more comes."""
         if not self.is_open():
             return
+        self._fd = -1
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -253,17 +268,18 @@ class End:
     def let_go(self) -> None:
         """Close the connection when everything is sent."""
         if not self.is_lost:
+            self._fd = -1
             self.transport.close()
 
     def abort(self) -> None:
         """Break the connection off."""
         if not self.is_lost:
+            self._fd = -1
             self.transport.abort()
 
     def forget(self) -> None:
         """Let go of everything that leads back here."""
         self.peer = self.transport = self._tunnel = None  # type: ignore[assignment]
-        self._send = None  # type: ignore[assignment]
 
     # What the ticker leads to.
 
@@ -273,7 +289,7 @@ class End:
         if peer.is_between_frames() and not self.is_full and self.is_open():
             frames.stops_at_pongs = True
             self.pinged_at = now
-            self.transport.write(ping_frame(OUR_PING, peer._mask()))  # noqa: SLF001 (of the same class)
+            self.write(ping_frame(OUR_PING, peer._mask()))  # noqa: SLF001 (of the same class)
 
     def is_between_frames(self) -> bool:
         """Say whether a frame of our own may be sent to the peer now."""

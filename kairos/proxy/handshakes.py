@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from kairos.errors import BadRequest
 from kairos.filters import LocalReply
-from kairos.proxy import limits
+from kairos.proxy import limits, openssl
 from kairos.proxy.client_certificates import lines_of
+from kairos.proxy.poller import IN, OUT
 from kairos.proxy.replies import local_reply
 from kairos.proxy.tls_transport import TlsTransport
 from kairos.security.peers import peer_address
@@ -27,6 +28,7 @@ LOG_SECONDS = 1.0  # at most one line per second
 DRAIN_SECONDS = 1.0  # that a handshake may have gone on for when a drain comes
 
 _log = logging.getLogger("kairos.tls")
+_openssl = openssl.functions()
 
 
 class Handshakes:
@@ -53,7 +55,11 @@ class Handshakes:
             return
         handshake = Handshake(self, sock, peer, downstream, identities)
         self.waiting.add(handshake)
-        handshake.wait()
+        try:
+            handshake.wait()
+        except OSError as error:
+            self._failed(handshake.address, f"the kernel does not watch its socket: {error.strerror}")
+            handshake.stop()
 
     def drain(self, now: float) -> None:
         """Give those up that have had a moment."""
@@ -101,7 +107,9 @@ class Handshake:
     __slots__ = (
         "__weakref__",
         "_downstream",
+        "_events",
         "_fd",
+        "_handle",
         "_handshakes",
         "_identities",
         "_peer",
@@ -125,6 +133,7 @@ class Handshake:
         self._handshakes = handshakes
         self._plane = plane
         self._socket = sock
+        self._events = IN  # that are waited for
         self._fd = sock.fileno()
         self._downstream = downstream
         self._identities = identities
@@ -132,7 +141,7 @@ class Handshake:
         self.server_name: str | None = None
         self.begun = plane.ticker.now
         self.deadline = limits.deadline(plane.ticker.now, plane.snapshot.settings.timeouts.tls_handshake)
-        self.connection = identities.begin(sock, self)
+        self.connection, self._handle = identities.begin(sock, self)
 
     @property
     def address(self) -> str:
@@ -142,21 +151,28 @@ class Handshake:
     def wait(self) -> None:
         """Go on when something has arrived; to try before could cost an exception: so OpenSSL says that it waits."""
         self._plane.ticker.watch(self)
-        self._plane.loop.add_reader(self._fd, self.step)
+        self._plane.poller.watch(self._fd, self, IN)
 
-    def step(self) -> None:
+    def ready(self, events: int) -> None:
         """Go on as far as it goes without waiting."""
+        if _openssl.waits(self._handle):
+            self._await(IN)
+            return
         try:
             self.connection.do_handshake()
         except SSLWantReadError:
-            pass
+            self._await(IN)
         except SSLWantWriteError:
-            self._plane.loop.remove_reader(self._fd)
-            self._plane.loop.add_writer(self._fd, self._written)
+            self._await(OUT)
         except OSError as error:
             self._fail(error)
         else:
             self._succeed()
+
+    def _await(self, events: int) -> None:
+        if events != self._events:
+            self._events = events
+            self._plane.poller.change(self._fd, events)
 
     def expired(self, now: float) -> None:
         """Give up on a client that does not go on."""
@@ -166,14 +182,8 @@ class Handshake:
     def stop(self) -> None:
         """Give up."""
         self._leave()
-        self._plane.loop.remove_reader(self._fd)
-        self._plane.loop.remove_writer(self._fd)
+        self._plane.poller.closes(self._fd)
         self._socket.close()
-
-    def _written(self) -> None:
-        self._plane.loop.remove_writer(self._fd)
-        self._plane.loop.add_reader(self._fd, self.step)
-        self.step()
 
     def _leave(self) -> None:
         self._handshakes.waiting.discard(self)
@@ -194,8 +204,9 @@ class Handshake:
         if self.connection.session_reused:
             row.add(layout.TLS_RESUMED, 1)
         self._leave()
-        transport = TlsTransport(self._plane.loop, self._socket, self.connection, self._peer, self._plane.resets)
-        transport.start(self._downstream)
+        self._await(IN)
+        plane = self._plane
+        TlsTransport(plane.loop, self._socket, self.connection, self._peer, plane.poller).start(self._downstream)
 
     def _fail(self, error: OSError) -> None:
         self._handshakes.failed(self, error)

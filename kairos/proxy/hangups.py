@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 LEFT = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR  # the peer has ended its side, or all is over
-RESET = select.EPOLLHUP | select.EPOLLERR  # all is over
 
 
 class Hangups:
@@ -16,13 +15,11 @@ class Hangups:
     epoll set of our own asks for that end and nothing else; it costs two system calls per pause.
     """
 
-    __slots__ = ("_epoll", "_events", "_left", "_loop")
+    __slots__ = ("_epoll", "_left", "_loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, events: int = LEFT) -> None:
-        """`events` are what counts as an end."""
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._epoll: select.epoll | None = None
-        self._events = events
         self._left: dict[int, Callable[[], None]] = {}
 
     def open(self) -> select.epoll:
@@ -34,7 +31,7 @@ class Hangups:
     def watch(self, fd: int, left: Callable[[], None]) -> None:
         """Call `left` once when the connection of this socket has come to its end."""
         epoll = self._epoll or self.open()
-        epoll.register(fd, self._events | select.EPOLLONESHOT)
+        epoll.register(fd, LEFT | select.EPOLLONESHOT)
         self._left[fd] = left
 
     def forget(self, fd: int) -> None:

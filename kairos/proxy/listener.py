@@ -8,6 +8,7 @@ import resource
 import socket
 from typing import Any, cast
 
+from kairos._speedups import accept_one
 from kairos.protocols.proxy_protocol import UNKNOWN, ProxyHeader
 from kairos.proxy.downstream import Downstream
 from kairos.proxy.handshakes import Handshakes
@@ -32,6 +33,12 @@ def most_for_clients(open_files: int) -> int:
     return open_files - min(max(MIN_RESERVE, open_files // 20), open_files // 4)
 
 
+class Accepted(socket.SocketType):
+    """The socket of a client, without what Python's own class does at its beginning and end."""
+
+    __slots__ = ("__weakref__",)
+
+
 class Listener:
     """Accept from one socket while fewer than `descriptors` are in use, by default `most_for_clients` of the limit.
 
@@ -40,9 +47,11 @@ class Listener:
 
     __slots__ = (
         "_descriptors",
+        "_family",
         "_handshakes",
         "_introductions",
         "_is_closed",
+        "_kind",
         "_plane",
         "_resume",
         "_socket",
@@ -59,6 +68,7 @@ class Listener:
     ) -> None:
         self._plane = plane
         self._socket = sock
+        self._family, self._kind = int(sock.family), int(sock.type)  # enumerations are slow
         self._introductions = Introductions(plane, self._introduced)
         self._handshakes = Handshakes(plane)
         self.options = options
@@ -109,9 +119,7 @@ class Listener:
     def _accept_one(self) -> bool:
         """Accept a connection if there is one; say whether there may be more to accept."""
         try:
-            sock, peer = self._socket.accept()
-        except (BlockingIOError, InterruptedError):
-            return False
+            fd = accept_one(self._socket)
         except ConnectionAbortedError:
             return True  # it has left the queue again; there may be others
         except OSError as error:
@@ -120,25 +128,41 @@ class Listener:
             if not self._is_closed:
                 self._pause(error.strerror or str(error))
             return False
+        if fd < 0:
+            return False
+        sock: Any = Accepted(self._family, self._kind, 0, fd)
         sock.setblocking(False)
-        has_room = self._is_closed or sock.fileno() < self._descriptors
-        if self.options.proxy_protocol:
-            self._introductions.begin(sock, peer_address(peer))
-        else:
-            self._hand_over(sock, peer)
+        self._accepted(sock)
+        has_room = self._is_closed or fd < self._descriptors
         if not has_room:
             self._pause("few descriptors are left")
         return has_room
 
+    def _accepted(self, sock: socket.socket) -> None:
+        if self.options.proxy_protocol or self.options.tls is not None:
+            try:
+                peer = sock.getpeername()
+            except OSError:  # it has left again
+                sock.close()
+            else:
+                if self.options.proxy_protocol:
+                    self._introductions.begin(sock, peer_address(peer))
+                else:
+                    self._hand_over(sock, peer)
+        else:
+            self._hand_over(sock)
+
     def _hand_over(self, sock: socket.socket, peer: Any = None, header: ProxyHeader = UNKNOWN) -> None:
-        loop = self._plane.loop
         connection = Downstream(self._plane, self.options)
         if header is not UNKNOWN:
             connection.introduce(header)
         if self.options.tls is not None:
             self._handshakes.begin(sock, peer, connection, self.options.identities)
-            return
-        downstream = cast("asyncio.Protocol", connection)
+        else:
+            self._start(sock, cast("asyncio.Protocol", connection))
+
+    def _start(self, sock: socket.socket, downstream: asyncio.Protocol) -> None:
+        loop = self._plane.loop
         task = loop.create_task(loop.connect_accepted_socket(lambda: downstream, sock))
         self._starting.add(task)
         task.add_done_callback(self._started)

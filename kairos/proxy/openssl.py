@@ -1,4 +1,4 @@
-"""What Python's ssl has no word for: OpenSSL comes back after each message that carries no data.
+"""What Python's ssl has no word for: turns of reading, and the order of the ciphers of TLS 1.3.
 
 As ssl sets it up, one read goes on as long as there is anything to read, and does not come back for new keys or wishes
 to negotiate anew. A client that sends nothing else would keep its worker from everything else.
@@ -6,36 +6,31 @@ to negotiate anew. A client that sends nothing else would keep its worker from e
 
 import _ssl
 import ctypes
-import sys
+import ssl
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from kairos._speedups import Functions, handle_of
 
-_CLEAR_MODE, _AUTO_RETRY = 78, 4  # SSL_CTRL_CLEAR_MODE, SSL_MODE_AUTO_RETRY: see SSL_CTX_set_mode(3)
-_WORD = ctypes.sizeof(ctypes.c_void_p)
-# The head of a connection, as CPython has it in C: the socket, OpenSSL's connection, the context.
-_CONNECTION = object.__basicsize__ + _WORD
-_CONTEXT = _CONNECTION + _WORD
+_AUTO_RETRY = 4  # SSL_MODE_AUTO_RETRY: see SSL_CTX_set_mode(3)
+NAMES = "SSL_ctrl", "SSL_do_handshake", "SSL_get_error"
 
 
-def take_turns(connection: Any, context: object) -> bool:
-    """Let each read of a new connection with this context come back soon; say whether that can be had."""
-    handle, control = handle_of(connection, context), _control()
-    if handle is None or control is None:
+def take_turns(handle: int) -> bool:
+    """Let each read of a new connection come back soon; say whether that can be had."""
+    return functions().clear_mode(handle, _AUTO_RETRY)
+
+
+def prefer(context: ssl.SSLContext, suites: str) -> bool:
+    """Take the ciphers of TLS 1.3 in this order, the best first; say whether that can be had."""
+    any_connection: Any = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    handle = handle_of(any_connection._sslobj, context)  # noqa: SLF001
+    find, order = getattr(library(), "SSL_get_SSL_CTX", None), getattr(library(), "SSL_CTX_set_ciphersuites", None)
+    if not handle or find is None or order is None:
         return False
-    control(handle, _CLEAR_MODE, _AUTO_RETRY, None)
-    return True
-
-
-def handle_of(connection: Any, context: object) -> int | None:
-    """Return the address of OpenSSL's connection, or None if objects do not look as they are known to."""
-    if sys.implementation.name != "cpython" or type(connection).__basicsize__ < _CONTEXT + _WORD:
-        return None
-    if ctypes.c_void_p.from_address(id(connection) + _CONTEXT).value != id(context):
-        return None
-    return ctypes.c_void_p.from_address(id(connection) + _CONNECTION).value
+    find.argtypes, find.restype = (ctypes.c_void_p,), ctypes.c_void_p
+    order.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
+    return bool(order(find(handle), suites.encode()))
 
 
 @cache
@@ -48,10 +43,12 @@ def library() -> ctypes.PyDLL | None:
 
 
 @cache
-def _control() -> "Callable[[int, int, int, None], int] | None":
-    control = getattr(library(), "SSL_ctrl", None)
-    if control is None:
-        return None
-    control.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p)
-    control.restype = ctypes.c_long
-    return control  # type: ignore[no-any-return]
+def functions() -> Functions:
+    """Return those of its functions that are called for each connection."""
+    return Functions(*map(address, NAMES))
+
+
+def address(name: str) -> int:
+    """Return where a function of it is, or 0."""
+    function = getattr(library(), name, None)
+    return 0 if function is None else ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -4,6 +4,7 @@ from kairos._speedups.cells cimport Cells
 from kairos._speedups.clock cimport coarse_time
 from kairos._speedups.ids cimport uuid4
 from kairos.proxy.generation cimport Snapshot
+from kairos.proxy.poller cimport Poller
 from kairos.proxy.ticker cimport Ticker
 
 
@@ -22,7 +23,7 @@ cdef class DataPlane:
     cdef public bint is_ready
     cdef public object limit_log
     cdef public object loop
-    cdef public object resets
+    cdef public Poller poller
     cdef public object retry_budget
     cdef public Cells row
     cdef public Snapshot snapshot

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from kairos._speedups import coarse_time, uuid4
 from kairos.discovery.hosts import Hosts
-from kairos.proxy.hangups import RESET, Hangups
+from kairos.proxy.hangups import Hangups
 from kairos.proxy.limits import LimitLog
+from kairos.proxy.poller import Poller
 from kairos.proxy.ticker import Ticker
 from kairos.resilience.retry import Budget
 from kairos.shm.zone import Row
@@ -40,7 +41,7 @@ class DataPlane:
         "is_ready",
         "limit_log",
         "loop",
-        "resets",
+        "poller",
         "retry_budget",
         "row",
         "snapshot",
@@ -70,7 +71,7 @@ class DataPlane:
         self.started_clock = started_clock  # CLOCK_MONOTONIC, seconds
         self.ticker = Ticker(loop)
         self.hangups = Hangups(loop)  # of connections that are paused
-        self.resets = Hangups(loop, RESET)  # of those over TLS
+        self.poller = Poller(loop)  # of those over TLS
         self.hosts = hosts or Hosts(loop)
         self.ticker.on_tick(self.hosts.refresh)
         self.access_log: AccessLog | None = None

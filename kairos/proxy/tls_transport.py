@@ -1,9 +1,8 @@
 """A connection over TLS as asyncio has connections: a transport that reads and writes with OpenSSL at once.
 
-How it works: OpenSSL holds the socket itself, so that one call reads a record, or encrypts and sends it. The loop only
-tells when the socket can be read, or written again after it was full; there is no copy between buffers, and no task.
-OpenSSL takes no more from the kernel than the record that it returns, so that the loop sees all that is left. But
-libuv tells of a reset once, even if there is something to be read before it, and polls no more: others watch for that.
+How it works: OpenSSL holds the socket itself, so that one call reads a record, or encrypts and sends it. The poller
+tells only when the socket can be read, or written again after it was full; there is no copy between buffers, and no
+task. OpenSSL takes no more from the kernel than the record that it returns, so that the poller sees all that is left.
 """
 
 import asyncio
@@ -11,8 +10,10 @@ import socket
 from ssl import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from typing import TYPE_CHECKING, Any
 
+from kairos.proxy.poller import IN, OUT, OVER
+
 if TYPE_CHECKING:
-    from kairos.proxy.hangups import Hangups
+    from kairos.proxy.poller import Poller
 
 RECORD_BYTES = 16 << 10  # RFC 8446 section 5.1: the most that one record carries
 RECORDS = 4  # read before others get their turn
@@ -22,6 +23,7 @@ _RECORD_BYTES = RECORD_BYTES
 _BUFFER = bytearray(RECORD_BYTES)  # what is in it is copied before anyone else can read
 # Whether our side ends: not, as soon as everything is sent, it has, or the whole connection does.
 _OPEN, _ENDS, _ENDED, _CLOSES = range(4)
+_IN, _OUT, _OVER = IN, OUT, OVER
 
 
 class TlsTransport:
@@ -29,21 +31,22 @@ class TlsTransport:
 
     __slots__ = (
         "_end",
+        "_events",
         "_fd",
         "_high",
         "_is_deaf",
         "_is_full",
         "_is_lost",
+        "_is_over",
         "_is_reading",
-        "_is_reset",
         "_loop",
         "_low",
         "_peer",
+        "_poller",
         "_protocol",
         "_read",
         "_read_waits",
         "_received",
-        "_resets",
         "_socket",
         "_ssl",
         "_waiting",
@@ -57,43 +60,39 @@ class TlsTransport:
         sock: socket.socket,
         connection: Any,
         peer: object,
-        resets: "Hangups | None" = None,
+        poller: "Poller",
     ) -> None:
         """Do nothing before `start`. `connection` is OpenSSL's, `peer` the address of the other end.
 
-        `resets` watch for what the loop may not tell; asyncio's own needs none.
+        The poller watches for `IN`; until `start` it tells somebody else.
         """
         self._loop = loop
         self._socket = sock
         self._fd = sock.fileno()
         self._peer = peer
+        self._poller = poller
         self._ssl = connection
         self._read = connection.read
         self._write = connection.write
         self._protocol: Any = None
         self._received: Any = None
-        self._resets = resets
         self._high, self._low = BUFFER_HIGH, BUFFER_LOW
         self._end = _OPEN
+        self._events = _IN  # that the poller tells of
         self._is_deaf = False  # OpenSSL reads nothing more
         self._is_full = False
         self._is_lost = False
+        self._is_over = False  # both ways; there may be something left to read
         self._is_reading = True
-        self._is_reset = False
         self._read_waits = False  # OpenSSL has to write before it can read
         self._waiting: list[memoryview] = []  # what the kernel has not taken yet
         self._waiting_bytes = 0
 
     def start(self, protocol: Any) -> None:
         """Hand the connection to its protocol, and read."""
+        self._poller.hand_over(self._fd, self)
         self.set_protocol(protocol)
         protocol.connection_made(self)
-        if self._is_lost:
-            return
-        if self._is_reading:
-            self._loop.add_reader(self._fd, self._readable)
-        if self._resets is not None:
-            self._resets.watch(self._fd, self._reset)
 
     # What asyncio's transports have.
 
@@ -128,13 +127,16 @@ class TlsTransport:
         """Leave what arrives in the kernel."""
         if self._is_reading and not self._is_lost:
             self._is_reading = False
-            self._loop.remove_reader(self._fd)
+            self._watch(self._events & ~_IN)
 
     def resume_reading(self) -> None:
         """Go on reading."""
         if not self._is_reading and not self._is_lost and self._end != _CLOSES:
             self._is_reading = True
-            self._loop.add_reader(self._fd, self._discard if self._is_deaf else self._readable)
+            if self._is_over:
+                self._loop.call_soon(self._readable)
+            elif not self._read_waits:
+                self._watch(self._events | _IN)
 
     def set_write_buffer_limits(self, high: int = BUFFER_HIGH, low: int = BUFFER_LOW) -> None:
         """Pause the protocol above `high` bytes, and resume it at `low`."""
@@ -154,7 +156,7 @@ class TlsTransport:
             sent = self._send(data, size)
             if sent == size or self._is_lost:
                 return
-            self._loop.add_writer(self._fd, self._writable)
+            self._watch(self._events | _OUT)
         self._waiting.append(memoryview(data)[sent:])
         self._waiting_bytes += size - sent
         if self._waiting_bytes > self._high and not self._is_full:
@@ -182,20 +184,43 @@ class TlsTransport:
         has_ended = self._end == _ENDED
         self._end = _CLOSES
         self._is_reading = False
-        self._loop.remove_reader(self._fd)
         if has_ended:
             self._finish(None)
         elif not self._waiting:
             self._say_goodbye()
+        else:
+            self._watch(self._events & ~_IN)
 
     def abort(self) -> None:
         """Close now: without close_notify, so that the other end knows that something is missing."""
         self._finish(None)
 
+    # What the poller calls.
+
+    def ready(self, events: int) -> None:
+        """Read and write what can be."""
+        if events & _OVER:
+            self._is_over = True
+        if events & (_OUT | _OVER) and self._events & _OUT:
+            self._writable()
+        if events & (_IN | _OVER):
+            self._readable()
+        if events & _OVER and not self._is_lost:  # it would be told again and again; now each step leads to the next
+            self._poller.forget(self._fd)
+
+    def _watch(self, events: int) -> None:
+        """Have these events told."""
+        if events != self._events and not self._is_over and not self._is_lost:
+            self._events = events
+            self._poller.change(self._fd, events)
+
     # Reading.
 
     def _readable(self) -> None:
         """Take what has arrived."""
+        if self._is_deaf:
+            self._discard()
+            return
         buffer = _BUFFER  # a pointer when compiled
         for _ in range(RECORDS):
             if not self._is_reading or self._is_lost:
@@ -203,7 +228,7 @@ class TlsTransport:
             try:
                 size = int(self._read(_RECORD_BYTES, _BUFFER))
             except SSLWantReadError:
-                return
+                break
             except SSLWantWriteError:
                 self._read_after_writing()
                 return
@@ -218,24 +243,15 @@ class TlsTransport:
             except Exception as error:
                 self._finish(error)  # nobody knows what state the protocol is in
                 raise  # a defect: the loop's exception handler logs it
-            if size < _RECORD_BYTES and not self._is_reset:
-                return
-        if self._is_reset:
+            if size < _RECORD_BYTES:
+                break
+        if self._is_over:
             self._loop.call_soon(self._readable)
-
-    def _reset(self) -> None:
-        """Read what is left, whether the loop tells of it or not: the connection is over."""
-        self._is_reset = True
-        if self._is_deaf:
-            self._discard()
-        else:
-            self._readable()
 
     def _read_after_writing(self) -> None:
         """Let OpenSSL write first, which it wants in the middle of a read if the peer asks for new keys."""
         self._read_waits = True
-        self._loop.remove_reader(self._fd)
-        self._loop.add_writer(self._fd, self._writable)
+        self._watch(_OUT)
 
     def _read_failed(self, error: OSError) -> None:
         if isinstance(error, (SSLEOFError, SSLZeroReturnError)):
@@ -262,8 +278,8 @@ class TlsTransport:
             data = b""
         if not data:
             self._ended()
-        elif self._is_reset:
-            self._loop.call_soon(self._discard)
+        elif self._is_over:
+            self._loop.call_soon(self._readable)
 
     # Writing.
 
@@ -299,11 +315,11 @@ class TlsTransport:
                 break
             del self._waiting[0]
         if not self._waiting:
-            self._loop.remove_writer(self._fd)
+            self._watch(self._events & ~_OUT)
         if self._read_waits:
             self._read_waits = False
             if self._is_reading:
-                self._loop.add_reader(self._fd, self._readable)
+                self._watch(self._events | _IN)
                 self._readable()
         if self._is_full and self._waiting_bytes <= self._low:
             self._is_full = False
@@ -320,7 +336,7 @@ class TlsTransport:
         except SSLWantReadError:
             pass  # it has looked for the peer's, which has not come
         except SSLWantWriteError:
-            self._loop.add_writer(self._fd, self._writable)
+            self._watch(self._events | _OUT)
             return
         except (OSError, ValueError):
             self._is_deaf = True
@@ -333,18 +349,13 @@ class TlsTransport:
             self._finish(error)
             return
         self._end = _ENDED
-        if self._is_deaf and self._is_reading:
-            self._loop.add_reader(self._fd, self._discard)
 
     def _finish(self, error: Exception | None) -> None:
         """Let go of the socket; the protocol is told a moment later, as asyncio does it."""
         if self._is_lost:
             return
         self._is_lost = True
-        self._loop.remove_reader(self._fd)
-        self._loop.remove_writer(self._fd)
-        if self._resets is not None:
-            self._resets.forget(self._fd)
+        self._poller.closes(self._fd)
         self._waiting.clear()
         self._waiting_bytes = 0
         self._loop.call_soon(self._lose, error)

@@ -383,7 +383,8 @@ class Upstream:
 
     def _measure(self, is_error: bool) -> None:
         """Tell how long the head of the answer took; one that came before all was sent tells nothing but an error."""
-        latency, now = cast("Latency", self._pool.latency), self._plane.ticker.now
+        latency: Latency = self._pool.latency  # type: ignore[assignment]
+        now = self._plane.ticker.now
         asked_at, self._asked_at = self._asked_at, 0.0  # what comes after the head takes as long as it is
         seconds = monotonic() - asked_at if asked_at else 0.0
         if is_error:

@@ -206,6 +206,24 @@ def test_versions_that_are_broken_are_refused(scene: Scene, version: str) -> Non
     assert b"alert protocol version" in said.stderr
 
 
+AES_128, AES_256 = "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"
+CHACHA = "TLS_CHACHA20_POLY1305_SHA256"
+
+
+@pytest.mark.parametrize(
+    ("suites", "suite"),
+    [
+        (f"{AES_256}:{CHACHA}:{AES_128}", AES_128),
+        (f"{CHACHA}:{AES_256}:{AES_128}", CHACHA),
+        (f"{AES_256}:{CHACHA}", AES_256),
+    ],
+)
+def test_the_cipher_is_the_one_that_costs_least_for_both(scene: Scene, suites: str, suite: str) -> None:
+    command = ["openssl", "s_client", "-connect", f"{HOST}:{scene.port}", "-ciphersuites", suites]
+    said = subprocess.run(command, check=False, capture_output=True, input=b"", timeout=PATIENCE_SECONDS)
+    assert f"Cipher is {suite}".encode() in said.stdout
+
+
 def test_renegotiation_is_refused(scene: Scene) -> None:
     command = ["openssl", "s_client", "-connect", f"{HOST}:{scene.port}", "-tls1_2"]
     said = subprocess.run(command, check=False, capture_output=True, input=b"R\n", timeout=PATIENCE_SECONDS)

@@ -1,12 +1,15 @@
 """Connections on their way into TLS: who does not get there is counted, told within bounds, and let go."""
 
 import asyncio
+import errno
 import logging
+import select
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from select import epoll
 from typing import Any
 
 import pytest
@@ -227,3 +230,33 @@ def test_nobody_is_let_in_while_there_is_no_certificate(run: Callable[..., None]
         assert not scene.plane.downstreams
 
     run(story, is_ready=False)
+
+
+class Refusing:
+    """An epoll set that takes nothing more."""
+
+    def __init__(self) -> None:
+        self._epoll = epoll()
+
+    def register(self, _: int, __: int) -> None:
+        raise OSError(errno.ENOSPC, "no space for it")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._epoll, name)
+
+
+def test_a_socket_that_the_kernel_does_not_watch_is_closed_and_told_of(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(select, "epoll", Refusing)
+
+    async def story(scene: Scene) -> None:
+        with scene.connect() as sock:
+            await scene.until(lambda: bool(scene.count(layout.TLS_FAILURES)))
+            assert sock.recv(1) == b""
+        assert not scene.listener.is_starting
+        scene.plane.poller.close()
+
+    run(story)
+    assert "the kernel does not watch its socket: no space for it" in caplog.text

@@ -126,27 +126,49 @@ def test_keys_are_in_no_repr() -> None:
     assert "PRIVATE" not in f"{A!r} {RULES!r}"
 
 
-def test_the_order_of_ciphers_is_that_of_the_config_or_of_the_client(identities: Identities) -> None:
-    one, two = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"
+def chosen(identities: Identities, client_ciphers: str = "", *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> str:
+    """Shake hands, and return the name of the cipher."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.maximum_version = ssl.TLSVersion.TLSv1_2
-    client.set_ciphers(f"{one}:{two}")
+    client.maximum_version = newest
+    if client_ciphers:
+        client.set_ciphers(client_ciphers)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = identities.context.wrap_bio(to_server, to_client, server_side=True)
+    vars(ours)["connection"] = ours
+    theirs = client.wrap_bio(to_client, to_server)
+    for side in (theirs, ours, theirs, ours):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    return ours.cipher()[0]  # type: ignore[index]
 
-    def chosen(*ciphers: str) -> str:
-        identities.follow(replace(RULES, ciphers=ciphers))
-        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-        ours = identities.context.wrap_bio(to_server, to_client, server_side=True)
-        vars(ours)["connection"] = ours
-        theirs = client.wrap_bio(to_client, to_server)
-        for side in (theirs, ours, theirs, ours):
-            with suppress(ssl.SSLWantReadError):
-                side.do_handshake()
-        return ours.cipher()[0]  # type: ignore[index]
 
-    assert chosen() == one
-    assert chosen(two, one) == two
-    assert chosen() == one
+AES_128, AES_256 = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"
+CHACHA = "ECDHE-ECDSA-CHACHA20-POLY1305"
+
+
+@pytest.mark.parametrize(
+    ("client", "cipher"),
+    [
+        (f"{AES_256}:{AES_128}:{CHACHA}", AES_128),
+        (f"{CHACHA}:{AES_256}:{AES_128}", CHACHA),  # its processor does not help with the others
+        (f"{AES_256}:{CHACHA}", AES_256),
+    ],
+)
+def test_the_cipher_is_the_one_that_costs_least(identities: Identities, client: str, cipher: str) -> None:
+    assert chosen(identities, client, newest=ssl.TLSVersion.TLSv1_2) == cipher
+
+
+def test_the_order_of_the_config_counts(identities: Identities) -> None:
+    for client in (f"{AES_128}:{AES_256}:{CHACHA}", f"{CHACHA}:{AES_128}:{AES_256}"):
+        identities.follow(replace(RULES, ciphers=(AES_256, AES_128, CHACHA)))
+        assert chosen(identities, client, newest=ssl.TLSVersion.TLSv1_2) == AES_256
+        identities.follow(RULES)
+        assert chosen(identities, client, newest=ssl.TLSVersion.TLSv1_2) != AES_256
+
+
+def test_with_tls_1_3_too(identities: Identities) -> None:
+    assert chosen(identities) == "TLS_AES_128_GCM_SHA256"  # OpenSSL as a client would rather have AES-256
 
 
 class Begun:

@@ -13,6 +13,7 @@ import uvloop
 
 from kairos.config.document import Settings
 from kairos.config.listening import Listener as ConfigListener
+from kairos.proxy import listener as module
 from kairos.proxy.generation import Snapshot
 from kairos.proxy.listener import BATCH, PAUSE_SECONDS, Listener, most_for_clients
 from kairos.proxy.listener_options import ListenerOptions
@@ -133,6 +134,8 @@ def test_where_a_proxy_header_is_wanted_the_client_is_who_it_names(
 class FakeSocket:
     """A listening socket whose calls to accept fail as the test says."""
 
+    family, type = socket.AF_INET, socket.SOCK_STREAM
+
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
         self.is_closed = False
@@ -174,6 +177,19 @@ class FakeLoop:
         return Handle
 
 
+@pytest.fixture
+def _fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is accepted from be asked, which may be no real socket."""
+
+    def accept_one(sock: FakeSocket) -> int:
+        try:
+            return int(sock.accept())
+        except BlockingIOError:
+            return -1
+
+    monkeypatch.setattr(module, "accept_one", accept_one)
+
+
 def fake_listener(sock: FakeSocket, descriptors: int = 1000) -> tuple[Listener, FakeLoop]:
     loop: Any = FakeLoop()
     listening: Any = sock
@@ -182,6 +198,7 @@ def fake_listener(sock: FakeSocket, descriptors: int = 1000) -> tuple[Listener, 
     return listener, loop
 
 
+@pytest.mark.usefixtures("_fails")
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_accepting_pauses_when_nothing_is_left_to_accept_with(code: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
@@ -199,6 +216,7 @@ def test_accepting_pauses_when_nothing_is_left_to_accept_with(code: int, caplog:
     assert sock in loop.readers
 
 
+@pytest.mark.usefixtures("_fails")
 def test_accepting_goes_on_only_when_enough_descriptors_are_free() -> None:
     sock = FakeSocket(OSError(errno.EMFILE, "all gone"))
     _, loop = fake_listener(sock, descriptors=0)
@@ -237,6 +255,7 @@ def test_a_client_that_takes_the_last_free_descriptor_is_served_and_the_next_has
     assert loop.run_until_complete(scenario()) == 1
 
 
+@pytest.mark.usefixtures("_fails")
 def test_a_listener_can_close_while_it_pauses() -> None:
     exhausted = OSError(errno.EMFILE, "all gone")
     sock = FakeSocket(exhausted, exhausted)
@@ -250,6 +269,7 @@ def test_a_listener_can_close_while_it_pauses() -> None:
     assert sock.is_closed
 
 
+@pytest.mark.usefixtures("_fails")
 def test_a_client_that_left_the_queue_hides_no_other() -> None:
     sock = FakeSocket(ConnectionAbortedError(), ConnectionAbortedError())
     _, loop = fake_listener(sock)
@@ -260,6 +280,7 @@ def test_a_client_that_left_the_queue_hides_no_other() -> None:
     assert sock in loop.readers
 
 
+@pytest.mark.usefixtures("_fails")
 def test_any_other_failure_is_a_defect() -> None:
     sock = FakeSocket(OSError(errno.EBADF, "bad"))
     _, loop = fake_listener(sock)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import uvloop
 
+from kairos._speedups import handle_of
 from kairos.config.pairs import Pair
 from kairos.proxy import openssl
-from kairos.proxy.hangups import RESET, Hangups
 from kairos.proxy.identities import Identities, TlsRules
+from kairos.proxy.poller import IN, Poller
 from kairos.proxy.tls_transport import RECORD_BYTES, TlsTransport
 from tests import certificates
 
@@ -119,7 +120,8 @@ async def connection(identities: Identities, small: bool = False) -> AsyncIterat
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     shaking = Shaking()
-    server = shaking.connection = identities.begin(ours, shaking)
+    server, _ = identities.begin(ours, shaking)
+    shaking.connection = server
     loop = asyncio.get_running_loop()
     waiting = loop.run_in_executor(None, lambda: trusting.wrap_socket(theirs, suppress_ragged_eofs=False))
     while True:
@@ -129,15 +131,17 @@ async def connection(identities: Identities, small: bool = False) -> AsyncIterat
         except ssl.SSLWantReadError:
             await asyncio.sleep(0.001)
     client, recorder = Client(await waiting), Recorder()
-    resets = Hangups(loop, RESET)
-    TlsTransport(loop, ours, server, ("192.0.2.1", 1), resets).start(recorder)
+    poller = Poller(loop)
+    transport = TlsTransport(loop, ours, server, ("192.0.2.1", 1), poller)
+    poller.watch(ours.fileno(), transport, IN)
+    transport.start(recorder)
     try:
         yield recorder, client
     finally:
         client.sock.close()
         recorder.transport.abort()
         await recorder.lost.wait()
-        resets.close()
+        poller.close()
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -209,7 +213,7 @@ def test_a_read_comes_back_after_each_message_without_data(
     async def scenario() -> None:
         async with connection(identities) as (recorder, client):
             recorder.transport.pause_reading()
-            found, handle = openssl.library(), openssl.handle_of(client.sock._sslobj, client.sock.context)  # type: ignore[attr-defined]
+            found, handle = openssl.library(), handle_of(client.sock._sslobj, client.sock.context)  # type: ignore[attr-defined]
             assert found is not None
             for _ in range(3):
                 assert found.SSL_key_update(pointer(handle), number(0)) == 1
