@@ -62,6 +62,7 @@ COMPILED = [
     "kairos/proxy/tls_transport.py",
     "kairos/proxy/tunnel.py",
     "kairos/proxy/upstream.py",
+    "kairos/proxy/writer.py",
     "kairos/resilience/breaker.py",
     "kairos/resilience/ejection.py",
     "kairos/security/peers.py",

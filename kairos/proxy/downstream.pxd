@@ -9,6 +9,7 @@ from kairos.proxy.generation cimport ProxyRoute, Snapshot
 from kairos.proxy.listener_options cimport ListenerOptions
 from kairos.proxy.plane cimport DataPlane
 from kairos.proxy.progress cimport Progress
+from kairos.proxy.writer cimport Writer
 
 cdef unsigned char _CR, _LF
 cdef Py_ssize_t _LARGEST_BACKLOG
@@ -31,9 +32,9 @@ cdef class Downstream:
     cdef bint _is_reading
     cdef Progress _progress
     cdef Py_ssize_t _searched
-    cdef object _send
     cdef object _told
     cdef object _transport
+    cdef Writer _writer
     cdef Py_ssize_t _written
     cdef readonly str address
     cdef public double deadline

@@ -16,6 +16,7 @@ from kairos.proxy.listener_options import PLAIN, ListenerOptions
 from kairos.proxy.progress import Progress
 from kairos.proxy.replies import local_reply
 from kairos.proxy.ticker import NEVER
+from kairos.proxy.writer import Writer
 from kairos.security.peers import peer_address
 from kairos.shm import layout
 
@@ -59,9 +60,9 @@ class Downstream:
         "_is_reading",
         "_progress",
         "_searched",
-        "_send",
         "_told",
         "_transport",
+        "_writer",
         "_written",
         "address",
         "deadline",
@@ -131,7 +132,7 @@ class Downstream:
         plane = self.plane
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
-        self._send = self._transport.write
+        self._writer = Writer(self._transport)
         if not self.address:
             self.address = peer_address(transport.get_extra_info("peername"))
         sock = transport.get_extra_info("socket")
@@ -201,7 +202,7 @@ class Downstream:
     def stand_in(self, client: "Downstream", transport: asyncio.Transport) -> None:
         """Begin on behalf of a client who will not hear of it. It is not counted, and nobody looks after it."""
         self._transport = transport
-        self._send = transport.write
+        self._writer = Writer(transport)
         self.is_nobody = True
         self.address, self.is_secure, self._told = client.address, client.is_secure, client._told  # noqa: SLF001
         self._certificate, self.has_certificate = client._certificate, client.has_certificate  # noqa: SLF001
@@ -236,7 +237,10 @@ class Downstream:
         """Send bytes to the client."""
         if not self._is_closing:
             self._written += len(data)
-            self._send(data)
+            if self._is_processing:  # answers to requests that have come together go together
+                self._writer.write_later(data)
+            else:
+                self._writer.write(data)
 
     def pause_reading(self) -> None:
         """Take nothing more from the client; its silence is then not its fault."""

@@ -1,9 +1,9 @@
 cimport cython
 
 from kairos._speedups.cells cimport Cells
-from kairos._speedups.sockets cimport send_now
 from kairos.protocols.websocket.frames cimport Frames
 from kairos.proxy.ticker cimport Ticker
+from kairos.proxy.writer cimport Writer
 
 cdef Py_ssize_t _BYTES_IN, _BYTES_OUT
 cdef Py_ssize_t _MESSAGES_IN, _MESSAGES_OUT
@@ -11,10 +11,8 @@ cdef Py_ssize_t _MESSAGES_IN, _MESSAGES_OUT
 
 @cython.final
 cdef class End:
-    cdef int _fd
     cdef Frames _frames
     cdef bytes _held
-    cdef bint _is_behind
     cdef bint _is_client
     cdef bint _is_plain
     cdef int _last_code
@@ -22,6 +20,7 @@ cdef class End:
     cdef Ticker _ticker
     cdef object _tunnel
     cdef Py_ssize_t _unsent
+    cdef Writer _writer
     cdef readonly double full_since
     cdef readonly bint has_ended
     cdef readonly double heard_at
@@ -33,7 +32,6 @@ cdef class End:
     cdef readonly double pinged_at
     cdef readonly object transport
 
-    @cython.locals(sent=Py_ssize_t)
     cpdef write(self, bytes data)
 
     @cython.locals(frames=Frames, size=Py_ssize_t)

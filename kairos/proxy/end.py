@@ -4,12 +4,12 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, cast
 
-from kairos._speedups import send_now
 from kairos.config.policies import WebSocket
 from kairos.protocols.websocket.control import close_frame, payload_of, ping_frame
 from kairos.protocols.websocket.frames import PROTOCOL_ERROR
 from kairos.protocols.websocket.frames import Frames as FrameScanner  # the name of the compiled one is taken
 from kairos.proxy import limits
+from kairos.proxy.writer import Writer
 from kairos.shm import layout
 
 if TYPE_CHECKING:
@@ -31,16 +31,11 @@ class End:
     (`_is_plain` is False) it goes the long way: a header that has not arrived as a whole is held back, a Pong for us is
     taken out, a frame of our own waits for the end of the one that is under way. A stream that `is_over` has had its
     last frame, a Close; what still arrives is read only to find the Close that answers ours.
-
-    What the socket takes at once is sent past the transport. That is safe while nothing waits there, and as long as
-    nobody has told it to end: a transport closes its socket only after it has called `connection_lost`.
     """
 
     __slots__ = (
-        "_fd",
         "_frames",
         "_held",
-        "_is_behind",
         "_is_client",
         "_is_plain",
         "_last_code",
@@ -48,6 +43,7 @@ class End:
         "_ticker",
         "_tunnel",
         "_unsent",
+        "_writer",
         "full_since",
         "has_ended",
         "heard_at",
@@ -62,15 +58,14 @@ class End:
 
     peer: "End"
     transport: asyncio.Transport
+    _writer: Writer
 
     def __init__(self, tunnel: "Tunnel", plane: "DataPlane", frames: FrameScanner | None, *, is_client: bool) -> None:
         """`frames` follows what arrives here; None if that is no WebSocket."""
         self._tunnel = tunnel
         self._row = plane.row
         self._ticker = plane.ticker
-        self._fd = -1  # of the socket, while it may be written to
         self._frames = frames
-        self._is_behind = True  # something may wait in the transport
         self._is_client = is_client
         self._held = b""  # the beginning of a frame that cannot be passed on yet
         self._is_plain = True
@@ -89,20 +84,12 @@ class End:
         """Take the connection over."""
         self.peer = peer
         self.transport = transport
-        sock = transport.get_extra_info("socket")
-        if sock is not None and transport.get_extra_info("ssl_object") is None:
-            self._fd = sock.fileno()
+        self._writer = Writer(transport)
         transport.set_protocol(cast("asyncio.Protocol", self))
 
     def write(self, data: bytes) -> None:
         """Send to the other side of this connection."""
-        sent = 0
-        if self._fd >= 0 and not (self._is_behind and self.transport.get_write_buffer_size()):
-            sent = send_now(self._fd, data)
-            self._is_behind = sent < len(data)
-            if not self._is_behind:
-                return
-        self.transport.write(data[sent:])
+        self._writer.write(data)
 
     # What the event loop calls.
 
@@ -134,7 +121,7 @@ class End:
     def connection_lost(self, exc: Exception | None) -> None:
         """End the other connection too."""
         self.is_lost = self.has_ended = True
-        self._fd = -1
+        self._writer.stop()
         self._tunnel.lost(self)
 
     def pause_writing(self) -> None:
@@ -252,7 +239,7 @@ class End:
         """Let the other side of this connection know that nothing more comes."""
         if not self.is_open():
             return
-        self._fd = -1
+        self._writer.stop()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -268,18 +255,18 @@ class End:
     def let_go(self) -> None:
         """Close the connection when everything is sent."""
         if not self.is_lost:
-            self._fd = -1
+            self._writer.stop()
             self.transport.close()
 
     def abort(self) -> None:
         """Break the connection off."""
         if not self.is_lost:
-            self._fd = -1
+            self._writer.stop()
             self.transport.abort()
 
     def forget(self) -> None:
         """Let go of everything that leads back here."""
-        self.peer = self.transport = self._tunnel = None  # type: ignore[assignment]
+        self.peer = self.transport = self._tunnel = self._writer = None  # type: ignore[assignment]
 
     # What the ticker leads to.
 

@@ -7,6 +7,7 @@ from kairos.proxy.exchange cimport Exchange
 from kairos.proxy.generation cimport ProxyRoute
 from kairos.proxy.plane cimport DataPlane
 from kairos.proxy.pool cimport Pool
+from kairos.proxy.writer cimport Writer
 
 cdef Py_ssize_t _CHUNKED
 cdef Py_ssize_t _UNTIL_CLOSE
@@ -36,7 +37,7 @@ cdef class Upstream:
     cdef object _spare
     cdef readonly object _transport
     cdef object _unsent
-    cdef object _write
+    cdef Writer _writer
     cdef public double deadline
     cdef public double expires
     cdef public bytes header

@@ -14,6 +14,7 @@ from kairos.protocols.http1.head import CHUNKED, UNTIL_CLOSE, ResponseHead
 from kairos.proxy import tls_faults
 from kairos.proxy.ticker import NEVER
 from kairos.proxy.upstream_tls import is_quiet
+from kairos.proxy.writer import Writer
 from kairos.shm import layout
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Upstream:
         "_spare",
         "_transport",
         "_unsent",
-        "_write",
+        "_writer",
         "deadline",
         "expires",
         "header",
@@ -127,7 +128,7 @@ class Upstream:
         self._has_left = False
         self._sent = len(data)
         self._asked_at = 0.0
-        self._write(data)
+        self._writer.write(data)
 
     def write(self, data: bytes) -> None:
         """Send more of the request's body."""
@@ -137,7 +138,7 @@ class Upstream:
         if self._spare is None and self._socket is not None and not self._pool.is_tls:
             with suppress(OSError):  # no descriptor is left, or the connection is: then there is only no second look
                 self._spare = self._socket.dup()
-        self._write(data)
+        self._writer.write(data)
 
     def await_head(self, deadline: float) -> None:
         """Start the clock of the response: the request has been sent. The exchange has to begin to answer by then."""
@@ -184,6 +185,7 @@ class Upstream:
         """End the connection when everything is sent."""
         self.is_closing = True
         self.deadline = self._plane.ticker.now + CLOSE_SECONDS
+        self._writer.stop()
         self._transport.close()
 
     def hand_over(self) -> asyncio.Transport:
@@ -203,6 +205,7 @@ class Upstream:
         self._exchange = None
         self.is_closing = True
         self.deadline = _NEVER
+        self._writer.stop()
         self._transport.abort()
 
     # What the event loop calls.
@@ -211,7 +214,7 @@ class Upstream:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(BUFFER_HIGH, BUFFER_LOW)
-        self._write = self._transport.write
+        self._writer = Writer(self._transport)
         self._unsent = self._transport.get_write_buffer_size
         self._plane.ticker.watch(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, 1)
@@ -245,6 +248,7 @@ class Upstream:
         if self._left == _IDLE and not self.is_closing:
             self._pool.closed(self)
         self.is_closing = True
+        self._writer.stop()
         self._socket = None
         self._plane.ticker.forget(self)
         self._plane.row.add(layout.UPSTREAM_OPEN, -1)
