@@ -6,13 +6,14 @@ import time
 
 from benchmarks.load.errors import LoadError
 from benchmarks.load.programs import HOST, pinned
+from benchmarks.load.scenarios import SMALL_BYTES
 from benchmarks.load.wrk import Report
 
 GRACE_SECONDS = 30.0
 
 
 def run(port: int, path: str, *, clients: int, seconds: int, cpu: int | None = None) -> Report:
-    """Load a port of this machine. No session is resumed. LoadError if a handshake fails or an answer is empty."""
+    """Load a port of this machine. No session is resumed. LoadError if a handshake fails or an answer is not whole."""
     command = [
         *(*pinned(cpu), "openssl", "s_time", "-connect", f"{HOST}:{port}", "-www", path),
         *("-new", "-time", str(seconds)),
@@ -37,6 +38,6 @@ def run(port: int, path: str, *, clients: int, seconds: int, cpu: int | None = N
 def parse(output: str) -> int:
     """Return the number of connections. LoadError if they did not all go well."""
     found = re.search(r"^(\d+) connections in \d+ real seconds, (\d+) bytes read per connection", output, re.MULTILINE)
-    if found is None or not int(found[2]):
+    if found is None or int(found[2]) < SMALL_BYTES:
         raise LoadError(f"openssl s_time failed:\n{output.strip()}")
     return int(found[1])
