@@ -237,10 +237,7 @@ class Downstream:
         """Send bytes to the client."""
         if not self._is_closing:
             self._written += len(data)
-            if self._is_processing:  # answers to requests that have come together go together
-                self._writer.write_later(data)
-            else:
-                self._writer.write(data)
+            self._writer.write(data)
 
     def pause_reading(self) -> None:
         """Take nothing more from the client; its silence is then not its fault."""

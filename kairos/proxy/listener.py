@@ -34,7 +34,10 @@ def most_for_clients(open_files: int) -> int:
 
 
 class Accepted(socket.SocketType):
-    """The socket of a client, without what Python's own class does at its beginning and end."""
+    """The socket of a client, without what Python's own class does at its beginning and end.
+
+    It is for those that no transport of the event loop gets: uvloop would close its descriptor a second time.
+    """
 
     __slots__ = ("__weakref__",)
 
@@ -130,7 +133,8 @@ class Listener:
             return False
         if fd < 0:
             return False
-        sock: Any = Accepted(self._family, self._kind, 0, fd)
+        made: Any = socket.socket if self.options.tls is None else Accepted
+        sock = made(self._family, self._kind, 0, fd)
         sock.setblocking(False)
         self._accepted(sock)
         has_room = self._is_closed or fd < self._descriptors

@@ -201,12 +201,14 @@ class TlsTransport:
         """Read and write what can be."""
         if events & _OVER:
             self._is_over = True
-        if events & (_OUT | _OVER) and self._events & _OUT:
-            self._writable()
-        if events & (_IN | _OVER):
-            self._readable()
-        if events & _OVER and not self._is_lost:  # it would be told again and again; now each step leads to the next
-            self._poller.forget(self._fd)
+        try:
+            if events & (_OUT | _OVER) and self._events & _OUT:
+                self._writable()
+            if events & (_IN | _OVER):
+                self._readable()
+        finally:
+            if events & _OVER and not self._is_lost:  # it would be told again and again; now each step leads to the next
+                self._poller.forget(self._fd)
 
     def _watch(self, events: int) -> None:
         """Have these events told."""
@@ -336,7 +338,7 @@ class TlsTransport:
         except SSLWantReadError:
             pass  # it has looked for the peer's, which has not come
         except SSLWantWriteError:
-            self._watch(self._events | _OUT)
+            self._watch(_OUT if self._end == _CLOSES else self._events | _OUT)
             return
         except (OSError, ValueError):
             self._is_deaf = True
@@ -362,5 +364,7 @@ class TlsTransport:
 
     def _lose(self, error: Exception | None) -> None:
         protocol, self._protocol, self._received = self._protocol, None, None
-        protocol.connection_lost(error)
-        self._socket.close()
+        try:
+            protocol.connection_lost(error)
+        finally:
+            self._socket.close()

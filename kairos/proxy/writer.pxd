@@ -15,5 +15,4 @@ cdef class Writer:
     @cython.locals(size=Py_ssize_t, sent=Py_ssize_t)
     cpdef write(self, bytes data)
 
-    cpdef write_later(self, bytes data)
     cpdef stop(self)

@@ -1,8 +1,8 @@
 """Write to a connection past its transport, as long as nothing waits there.
 
-How it works: uvloop's transports keep what they are given until the loop has told of everything that has arrived, which
-costs more than to send it. What the socket takes at once never gets there. A transport closes its socket only after it
-has called `connection_lost`, so that the descriptor is the connection's until then.
+How it works: what the socket takes at once does not go through uvloop's transport, whose bookkeeping costs more than to
+send it. A transport closes its socket only after it has called `connection_lost`, so that the descriptor is the
+connection's until then.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _MOST_BYTES = MOST_BYTES
 
 
 class Writer:
-    """Writes to one transport. Nobody else may, or only with `write_later` in mind: what waits there comes first."""
+    """Writes to one transport, to which nobody else writes then."""
 
     __slots__ = ("_fd", "_is_behind", "_unsent", "_write")
 
@@ -32,17 +32,13 @@ class Writer:
         """Send, now if that can be."""
         size = len(data)
         if self._fd < 0 or size > _MOST_BYTES or (self._is_behind and self._unsent()):
-            self.write_later(data)
+            self._is_behind = True
+            self._write(data)
             return
         sent = send_now(self._fd, data)
         self._is_behind = sent < size
         if self._is_behind:  # or the connection is broken, which the transport will find, too
             self._write(data[sent:])
-
-    def write_later(self, data: bytes) -> None:
-        """Send together with what else is written before the loop goes on."""
-        self._is_behind = True
-        self._write(data)
 
     def stop(self) -> None:
         """Leave it all to the transport, because it is to end or has ended."""

@@ -408,3 +408,69 @@ def test_bytes_that_are_no_record_are_an_error(loop: asyncio.AbstractEventLoop, 
             assert isinstance(recorder.error, ssl.SSLError)
 
     loop.run_until_complete(scenario())
+
+
+class Unwilling:
+    """A connection of OpenSSL whose last words do not fit into the socket."""
+
+    def read(self, *_: object) -> int:
+        raise ssl.SSLWantReadError
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+    def shutdown(self) -> None:
+        raise ssl.SSLWantWriteError
+
+
+def test_who_waits_to_say_goodbye_is_not_woken_by_what_still_arrives(loop: asyncio.AbstractEventLoop) -> None:
+    async def scenario() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        with theirs:
+            while True:
+                try:
+                    ours.send(bytes(1024))
+                except BlockingIOError:
+                    break
+            poller, recorder = Poller(loop), Recorder()
+            seen = poller.open()
+            transport = TlsTransport(loop, ours, Unwilling(), None, poller)
+            poller.watch(ours.fileno(), transport, IN)
+            transport.start(recorder)
+            theirs.sendall(b"too late")
+            transport.close()
+            looks = 0
+            for _ in range(10):
+                looks += len(seen.poll(0))
+                await asyncio.sleep(0)
+            assert looks == 0
+            transport.abort()
+            await recorder.lost.wait()
+            poller.close()
+
+    loop.run_until_complete(scenario())
+
+
+def test_the_socket_is_closed_even_if_the_protocol_fails_at_the_end(
+    loop: asyncio.AbstractEventLoop, identities: Identities
+) -> None:
+    async def scenario() -> None:
+        async with connection(identities) as (recorder, _client):
+            told: list[Any] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+            defect, lost = RuntimeError("a defect"), recorder.lost
+
+            class Failing:
+                def __call__(self, error: Exception | None) -> None:
+                    lost.set()
+                    raise defect
+
+            recorder.connection_lost = Failing()  # type: ignore[method-assign]
+            recorder.transport.abort()
+            await until(lambda: bool(told))
+            assert told == [defect]
+            assert recorder.transport.get_extra_info("socket").fileno() == -1
+
+    loop.run_until_complete(scenario())

@@ -110,15 +110,6 @@ def test_what_waits_from_before_comes_first(ends: tuple[socket.socket, socket.so
     assert transport.written == [b"an answer", b"a frame"]
 
 
-def test_what_is_to_go_together_waits_and_what_follows_waits_behind_it(scene: Scene) -> None:
-    scene.writer.write(b"before, ")
-    scene.writer.write_later(b"one")
-    scene.writer.write(b"two")
-
-    assert scene.sees() == b"before, "
-    assert scene.transport.written == [b"one", b"two"]
-
-
 def test_large_pieces_are_left_to_the_transport(scene: Scene) -> None:
     large = bytes(MOST_BYTES + 1)
 
