@@ -198,7 +198,7 @@ class TlsTransport:
     # What the poller calls.
 
     def ready(self, events: int) -> None:
-        """Read and write what can be."""
+        """Read and write what can be. When the connection is over, each step leads to the next without the poller."""
         if events & _OVER:
             self._is_over = True
         try:
@@ -207,7 +207,7 @@ class TlsTransport:
             if events & (_IN | _OVER):
                 self._readable()
         finally:
-            if events & _OVER and not self._is_lost:  # it would be told again and again; now each step leads to the next
+            if events & _OVER and not self._is_lost:  # or it would be told again and again
                 self._poller.forget(self._fd)
 
     def _watch(self, events: int) -> None:
