@@ -133,7 +133,9 @@ class Listener:
             return False
         if fd < 0:
             return False
-        made: Any = socket.socket if self.options.tls is None else Accepted
+        # After a PROXY header the listener may be one without TLS.
+        is_ours = self.options.tls is not None and not self.options.proxy_protocol
+        made: Any = Accepted if is_ours else socket.socket
         sock = made(self._family, self._kind, 0, fd)
         sock.setblocking(False)
         self._accepted(sock)

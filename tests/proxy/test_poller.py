@@ -146,6 +146,8 @@ def test_a_number_can_be_used_again(loop: asyncio.AbstractEventLoop, poller: Pol
 
         until(loop, lambda: second.told)
 
+        assert first.told == []
+
 
 def test_one_that_fails_keeps_no_other_from_its_turn(loop: asyncio.AbstractEventLoop, poller: Poller) -> None:
     failures: list[object] = []
@@ -178,6 +180,8 @@ def test_more_than_a_batch_are_all_told(loop: asyncio.AbstractEventLoop, poller:
         theirs.sendall(b"hello")
 
     until(loop, lambda: all(watcher.told for watcher in watchers))
+
+    assert {event for watcher in watchers for event in watcher.told} == {IN}
 
     for ends in pairs:
         for sock in ends:
